@@ -1,0 +1,108 @@
+/**
+ * The module contract: what a module declares, and what its services may touch.
+ * @module
+ */
+import type { Counters } from "../base/counters.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { HotPlatform } from "../platform/hot.ts";
+import type { Net } from "../platform/ports.ts";
+import type { Authority } from "../points/authority.ts";
+import type { Points } from "../points/points.ts";
+import type { ControlRegistry } from "./registry.ts";
+import type { Schema } from "./schema.ts";
+
+/** How a service fares by its own word. */
+export type Health = "up" | "degraded";
+
+/** Something only one service can hold. Two claims on the same thing are a configuration error. */
+export type Claim =
+  | {
+    readonly kind: "listen";
+    readonly transport: "tcp" | "udp";
+    /** A numeric address; `0.0.0.0` and `::` collide with every address. */
+    readonly address: string;
+    readonly port: number;
+  }
+  | { readonly kind: "interface"; readonly name: string }
+  | { readonly kind: "device"; readonly path: string };
+
+/** What every service has, wherever it runs. */
+export interface ServiceContext {
+  /** `<module>` or `<module>.<instance>`, as in the YAML, the log and /status. */
+  readonly id: string;
+  readonly log: Log;
+  readonly counters: Counters;
+  /**
+   * Says how it goes. The first `up` ends the starting phase; `why` of a `degraded` is shown to the
+   * operator and names the remedy. Saying the same again costs nothing.
+   */
+  report(health: Health, why?: string): void;
+}
+
+/** What a service of the control plane may touch. There is nothing else: no globals, no `Deno`. */
+export interface Context extends ServiceContext {
+  /** Aborts when the service has to end. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly net: Net;
+  readonly points: Points;
+  readonly authority: Authority;
+  /** Routes and message types on the control port; all are withdrawn when `run` settles. */
+  readonly control: ControlRegistry;
+}
+
+/** What a service of the byte plane may touch; it runs in a worker of its own. */
+export interface HotContext extends ServiceContext {
+  /** True when the service has to end. A hot loop asks once per turn; this is also its heartbeat. */
+  stopped(): boolean;
+  readonly platform: HotPlatform;
+  /**
+   * Publishes facts for /status under `services.<id>.detail`: rare things such as the name of an
+   * interface or a list of streams. At most once a second; it is copied to the main thread.
+   */
+  detail(facts: Readonly<Record<string, unknown>>): void;
+}
+
+/** The whole life of a service on the main thread. */
+export type Run<Config> = (ctx: Context, config: Config) => Promise<void>;
+/** The whole life of a service in a worker. It blocks its thread; it returns when it was stopped. */
+export type HotRun<Config> = (ctx: HotContext, config: Config) => void | Promise<void>;
+
+interface ModuleBase<Config> {
+  /** The key under `modules:` in the YAML; also the folder's name. */
+  readonly name: string;
+  /** One line for `busbar --help` and for the reference page. */
+  readonly summary: string;
+  /** In which group it stops: south and relay first, then north, then service. */
+  readonly plane: "south" | "north" | "relay" | "service";
+  /** Whether the YAML holds a map of named instances, each a service of its own. */
+  readonly many: boolean;
+  /** The schema of one instance. */
+  readonly config: Schema<Config>;
+  /** Names of counters beside the standard ones. */
+  readonly counters?: readonly string[];
+  /** What only one service may hold. Compared over the whole file before anything starts. */
+  readonly claims: (config: Config) => readonly Claim[];
+}
+
+/**
+ * A module. `run` opens nothing before it is called and has closed everything when it settles. It
+ * returns soon after it was told to stop; it rejects when it cannot go on, and is then started anew.
+ * A peer that is away is not a failure: the service reports `degraded`, waits, and dials again.
+ */
+export type ModuleDef<Config = unknown> =
+  & ModuleBase<Config>
+  & (
+    | { readonly isolate: "main"; readonly run: Run<Config> }
+    /** The byte plane: `run` is found by name in `app/hot_modules.ts`, inside the worker. */
+    | { readonly isolate: "worker" }
+  );
+
+/** Infers the type of `Config` from the schema, so that it is written in one place only. */
+export function defineModule<Config>(def: ModuleDef<Config>): ModuleDef {
+  // The list of modules forgets the type; each definition has already been checked against it.
+  return def as unknown as ModuleDef;
+}
