@@ -2,4 +2,5 @@
 import type { ModuleDef } from "../kernel/module.ts";
 import gooseBridge from "../relay/goose_bridge/mod.ts";
 
+/** Every module, in the order in which `--help` and the sample show them. */
 export const MODULES: readonly ModuleDef[] = [gooseBridge];

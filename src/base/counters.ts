@@ -1,5 +1,6 @@
 /**
- * Counters in shared memory: the worker that owns them writes, the status port reads without asking.
+ * Counters in shared memory: the worker that owns them writes, the status port reads them without
+ * asking.
  *
  * A word is a 64-bit float, whole up to 2^53. (A BigInt64Array would make a BigInt per increment;
  * an aligned 64-bit store is not torn on x86-64 and ARM64.) There is one writer per set.
@@ -47,7 +48,10 @@ export class Counters {
     return this.words.buffer;
   }
 
-  /** The place of a counter in {@linkcode words}. @throws BugError when there is none of that name. */
+  /**
+   * The place of a counter in {@linkcode words}.
+   * @throws BugError when there is none of that name.
+   */
   at(name: string): number {
     const index = this.#index.get(name);
     if (index === undefined) throw new BugError("counters.name", "No such counter", { name });

@@ -1,6 +1,6 @@
 /**
- * The families of errors, by whose fault it is and by who has to act. Callers match on the class and
- * on `code`, never on the text.
+ * The families of errors, by whose fault it is and by who has to act. Callers match on the class
+ * and on `code`, never on the text.
  * @module
  */
 
@@ -56,7 +56,7 @@ export class BugError extends AppError {
   override readonly name = "BugError";
 }
 
-/** Bytes that are not what the standard allows. A value, not an exception: peers do send garbage. */
+/** Octets that are not what the standard allows. A value, not an exception: peers send garbage. */
 export interface Malformed {
   readonly kind: "malformed";
   readonly code: string;

@@ -56,7 +56,7 @@ export interface Context extends ServiceContext {
 
 /** What a service of the byte plane may touch; it runs in a worker of its own. */
 export interface HotContext extends ServiceContext {
-  /** True when the service has to end. A hot loop asks once per turn; this is also its heartbeat. */
+  /** True when the service has to end. A hot loop asks once per turn: it is also its heartbeat. */
   stopped(): boolean;
   readonly platform: HotPlatform;
   /**
@@ -68,7 +68,7 @@ export interface HotContext extends ServiceContext {
 
 /** The whole life of a service on the main thread. */
 export type Run<Config> = (ctx: Context, config: Config) => Promise<void>;
-/** The whole life of a service in a worker. It blocks its thread; it returns when it was stopped. */
+/** The whole life of a service in a worker. It blocks its thread and returns when stopped. */
 export type HotRun<Config> = (ctx: HotContext, config: Config) => void | Promise<void>;
 
 interface ModuleBase<Config> {
@@ -90,7 +90,7 @@ interface ModuleBase<Config> {
 
 /**
  * A module. `run` opens nothing before it is called and has closed everything when it settles. It
- * returns soon after it was told to stop; it rejects when it cannot go on, and is then started anew.
+ * returns soon after it was told to stop; it rejects when it cannot go on, and is started anew.
  * A peer that is away is not a failure: the service reports `degraded`, waits, and dials again.
  */
 export type ModuleDef<Config = unknown> =

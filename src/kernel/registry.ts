@@ -4,6 +4,7 @@
  * @module
  */
 
+/** What JSON can hold. */
 export type Json =
   | null
   | boolean
@@ -11,11 +12,12 @@ export type Json =
   | string
   | readonly Json[]
   | { readonly [key: string]: Json | undefined };
+/** A JSON object. */
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
 /**
- * Who may call. `open`: anybody who reaches the port. `read`: needs the token when one is set, unless
- * the operator made reading public. `change`: needs the token when one is set.
+ * Who may call. `open`: anybody who reaches the port. `read`: needs the token when one is set,
+ * unless the operator made reading public. `change`: needs the token when one is set.
  */
 export type Access = "open" | "read" | "change";
 
@@ -29,6 +31,7 @@ export interface ControlRequest {
   readonly remote: string;
 }
 
+/** The answer to a request. */
 export interface ControlReply {
   readonly status: number;
   /** A string is sent as it is with `contentType`; anything else as JSON. */
@@ -49,7 +52,9 @@ export interface ControlPeer {
   close(why: string): void;
 }
 
+/** Answers one request. What it throws becomes a 500 without its text. */
 export type RouteHandler = (request: ControlRequest) => ControlReply | Promise<ControlReply>;
+/** Answers one line; undefined sends nothing back. */
 export type MessageHandler = (
   message: JsonObject,
   peer: ControlPeer,
@@ -59,7 +64,10 @@ export type MessageHandler = (
 export interface ControlRegistry {
   /** @throws BugError when the route is taken. */
   route(method: "GET" | "POST", path: string, access: Access, handler: RouteHandler): Disposable;
-  /** Handles lines whose `type` is `type`; what it returns is sent back. @throws BugError when taken. */
+  /**
+   * Handles lines whose `type` is `type`; what it returns is sent back.
+   * @throws BugError when the type is taken.
+   */
   message(type: string, access: Access, handler: MessageHandler): Disposable;
   /** Adds fields to the top level of /status, asked for at each request. */
   status(fields: () => JsonObject): Disposable;

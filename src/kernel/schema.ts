@@ -3,7 +3,7 @@
  * file that imports Zod. One field of one schema serves parse, check, sample YAML, JSON Schema, the
  * README table and redaction: `.describe()` holds the sentence, `.meta()` holds the rest.
  *
- * YAML keys are `snake_case`; {@linkcode section} turns them into `camelCase` by type, in one place.
+ * YAML keys are `snake_case`; {@linkcode section} turns them into `camelCase`, in one place.
  * @module
  */
 import { z } from "zod";
@@ -17,7 +17,7 @@ export type Schema<T> = z.ZodType<T>;
 /** The type of a checked configuration value. */
 export type Infer<S extends z.ZodType> = z.output<S>;
 
-/** What a field may tell beside its sentence. Read by the sample, the reference and the redaction. */
+/** What a field may tell beside its sentence, for the sample, the reference and the redaction. */
 export interface FieldMeta {
   /** Never shown: not by `config show`, not in logs, not in /status. */
   readonly secret?: boolean;

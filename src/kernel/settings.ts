@@ -17,12 +17,14 @@ import {
   text,
 } from "./schema.ts";
 
+/** `control:` in the YAML. */
 export const CONTROL = section({
   listen: endpoint().prefault("127.0.0.1:5555").describe(
     "Address and port of the control port: HTTP and JSON lines. Beyond loopback it needs a token",
   ),
   token: secret().optional().describe(
-    "Shared secret of at least 16 characters, as `${NAME}` from the environment; needed to change anything, and to read unless public_read",
+    "Shared secret of at least 16 characters, as `${NAME}` from the environment; needed to change " +
+      "anything, and to read unless public_read",
   ),
   public_read: flag().default(false).describe(
     "Whether /status and /metrics may be read without the token",
@@ -34,6 +36,7 @@ export const CONTROL = section({
 });
 export type ControlConfig = Infer<typeof CONTROL>;
 
+/** `log:` in the YAML. */
 export const LOG = section({
   level: choice(["debug", "info", "warn", "error"]).default("info").describe(
     "Least level that is written",

@@ -12,13 +12,13 @@ export interface FeedOptions {
   /** Most samples that wait, 1 or more. */
   readonly depth: number;
   /**
-   * `drop_oldest`, for events: what is lost is counted, and a {@linkcode lostPoint} sample marks the
-   * gap. `latest`, for measurements: keeps only the newest sample of each point.
+   * `drop_oldest`, for events: what is lost is counted, and a {@linkcode lostPoint} sample marks
+   * the gap. `latest`, for measurements: keeps only the newest sample of each point.
    */
   readonly onFull: "drop_oldest" | "latest";
 }
 
-/** Most samples in one batch, so that a reader is never handed the whole of a long outage at once. */
+/** Most samples in one batch: a reader is never handed the whole of a long outage at once. */
 export const BATCH_MAX = 1024;
 
 /** The point whose sample stands in a feed where events were lost; its value is how many. */

@@ -27,7 +27,7 @@ export interface Sample {
   readonly value: PointValue;
   /** Bits of {@linkcode QUALITY}. */
   readonly quality: number;
-  /** When the process had this value, in epoch milliseconds, by the device's clock if it has one. */
+  /** When the process had this value: epoch milliseconds, by the device's clock if it has one. */
   readonly at: number;
 }
 

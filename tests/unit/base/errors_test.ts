@@ -18,7 +18,7 @@ Deno.test("imageOf takes anything that was thrown for a bug, and keeps its stack
     "bug.unexpected",
     "TypeError: x is undefined",
   ]);
-  assert(revive(image).stack!.includes("base_test"));
+  assert(revive(image).stack!.includes("errors_test"));
   assertEquals(imageOf("text").message, "text");
   assertEquals(describe(new OsError("os.x", "Cannot x")), "Cannot x [os.x]");
 });

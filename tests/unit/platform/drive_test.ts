@@ -58,7 +58,7 @@ Deno.test("LinkDriver carries octets both ways and fires the link's timers", asy
   await ended;
 });
 
-Deno.test("LinkDriver throws LinkDownError when the peer closes, after the last event", async () => {
+Deno.test("LinkDriver throws LinkDownError after the last event when the peer closes", async () => {
   const [near, far] = pipe();
   const { clock, events, ended } = drive(near);
   await far.write(Uint8Array.of(7));
