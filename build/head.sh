@@ -150,8 +150,8 @@ unpack() {
 
 # Removes all but the newest versions, except those that still run, and drafts of starts that died.
 prune() {
-  running=$(ls -l /proc/[0-9]*/exe 2>/dev/null)
   set +f
+  running=$(ls -l /proc/[0-9]*/exe 2>/dev/null)
   find "$1" -maxdepth 1 -name '.unpack.*' -mmin +60 -exec rm -rf {} + 2>/dev/null
   count=0
   ls -td "$1"/*/manifest 2>/dev/null | while read -r manifest; do

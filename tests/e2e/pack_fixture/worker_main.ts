@@ -1,0 +1,2 @@
+/** The worker of the fixture. */
+postMessage("from the worker");
