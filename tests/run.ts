@@ -28,6 +28,9 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
 };
 const BUILD = ["run", "-A", "build/build.ts", "--target", "all", "--route", "pack"];
 
+/** What there is to say of a command that ended with another code than 0. */
+const FAILED = "failed";
+
 const ROOT = new URL("..", import.meta.url).pathname;
 const reports = Deno.makeTempDirSync({ prefix: "busbar-tests-" });
 const failures: string[] = [];
@@ -42,7 +45,7 @@ async function run(args: readonly string[]): Promise<Counts> {
   for (const [name, command] of Object.entries(STEPS)) {
     if (chosen(name)) counts = total(counts, await step(name, command));
   }
-  const wanted = parts.map((part) => part.replace(/^(\.\/)?tests\//, ""));
+  const wanted = parts.map((part) => part.replace(/^(\.\/)?tests(\/|$)/, ""));
   const files = testFiles("tests").filter((path) =>
     wanted.length === 0 || wanted.some((part) => path.slice("tests/".length).includes(part))
   );
@@ -59,9 +62,10 @@ async function run(args: readonly string[]): Promise<Counts> {
 /** One command that counts as one test. */
 async function step(name: string, command: readonly string[]): Promise<Counts> {
   say(`deno ${command.join(" ")}`);
-  const success = await deno(command, STEP_MS_MAX);
-  if (!success) failures.push(name);
-  return { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: 0 };
+  const trouble = await deno(command, STEP_MS_MAX);
+  if (trouble === undefined) return { ...EMPTY, passed: 1 };
+  failures.push(`${name} (${trouble})`);
+  return { ...EMPTY, failed: 1 };
 }
 
 /** Many files in one process; one by one when that process ended without a report. */
@@ -72,45 +76,48 @@ async function parallel(
   say(`${files.length} files of unit tests, scenarios and fuzzing`);
   const report = `${reports}/parallel.xml`;
   const flags = ["--no-check", "--parallel", `--junit-path=${report}`, ...options];
-  const success = await deno(["test", "-A", ...flags, ...files], PARALLEL_MS_MAX);
+  const trouble = await deno(["test", "-A", ...flags, ...files], PARALLEL_MS_MAX);
   const result = read(report);
   if (result === undefined) {
     say("The run ended without a report; its files run one at a time to find out which it was");
     let counts = EMPTY;
     for (const path of files) counts = total(counts, await testFile(path, options));
     if (counts.failed > 0) return counts;
-    failures.push("the parallel run");
-    return total(counts, { passed: 0, failed: 1, skipped: 0 });
+    failures.push(`the parallel run (${trouble ?? "no report"})`);
+    return total(counts, { ...EMPTY, failed: 1 });
   }
-  return judged(result, success, files, options);
+  return judged(result, trouble, files, options);
 }
 
 async function testFile(path: string, options: readonly string[]): Promise<Counts> {
   say(path);
   const report = `${reports}/${path.replaceAll("/", "-")}.xml`;
   const flags = ["--no-check", `--junit-path=${report}`, ...options];
-  const success = await deno(["test", "-A", ...flags, path], FILE_MS_MAX);
-  return judged(read(report) ?? { counts: EMPTY, failed: [], files: [] }, success, [path], options);
+  const trouble = await deno(["test", "-A", ...flags, path], FILE_MS_MAX);
+  return judged(read(report) ?? { counts: EMPTY, failed: [], files: [] }, trouble, [path], options);
 }
 
 /** Adds what the report cannot say: files that did not load, and a runner that failed by itself. */
 function judged(
   result: ReturnType<typeof parseReport>,
-  success: boolean,
+  trouble: string | undefined,
   files: readonly string[],
   options: readonly string[],
 ): Counts {
   failures.push(...result.failed);
   const filtered = options.some((option) => option.startsWith("--filter"));
   const silent = files.filter((path) => !result.files.includes(path));
-  const unrun = filtered && success ? [] : silent;
-  for (const path of unrun) failures.push(`${path} (did not load, or has no test)`);
+  const unrun = filtered && trouble === undefined ? [] : silent;
+  const why = trouble === undefined || trouble === FAILED
+    ? "did not load, or has no test"
+    : trouble;
+  for (const path of unrun) failures.push(`${path} (${why})`);
   let failed = unrun.length;
-  if (!success && failed === 0 && result.counts.failed === 0) {
-    failures.push(`${files.length === 1 ? files[0] : "the run"} (ended with an error)`);
+  if (trouble !== undefined && failed === 0 && result.counts.failed === 0) {
+    failures.push(`${files.length === 1 ? files[0] : "the run"} (${trouble})`);
     failed = 1;
   }
-  return total(result.counts, { passed: 0, failed, skipped: 0 });
+  return total(result.counts, { ...EMPTY, failed });
 }
 
 function read(report: string): ReturnType<typeof parseReport> | undefined {
@@ -122,9 +129,9 @@ function read(report: string): ReturnType<typeof parseReport> | undefined {
   }
 }
 
-/** Runs Deno with what is left of the time, its output going straight through. */
-async function deno(args: readonly string[], msMax: number): Promise<boolean> {
-  // A process group of its own: whatever a test leaves running ends with it.
+/** Runs Deno, its output going straight through. @returns What went wrong, if anything. */
+async function deno(args: readonly string[], msMax: number): Promise<string | undefined> {
+  // A process group of its own: whatever a test leaves running in it can be ended with it.
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: ROOT,
@@ -133,14 +140,17 @@ async function deno(args: readonly string[], msMax: number): Promise<boolean> {
     env: { DENO_NO_UPDATE_CHECK: "1" },
   }).spawn();
   running = child;
+  let late = false;
   const alarm = setTimeout(() => {
-    console.log(`Stopped: longer than ${msMax / 1000} s`);
+    late = true;
     end(child);
   }, msMax);
-  const { success } = await child.status;
+  const { success, signal } = await child.status;
   clearTimeout(alarm);
   running = undefined;
-  return success;
+  if (late) return `stopped, as it took longer than ${msMax / 1_000} s`;
+  if (signal !== null) return `ended by ${signal}`;
+  return success ? undefined : FAILED;
 }
 
 function end(child: Deno.ChildProcess): void {
@@ -177,7 +187,7 @@ try {
   counts = await run(Deno.args);
 } catch (error) {
   console.error(error);
-  counts = { passed: 0, failed: 1, skipped: 0 };
+  counts = { ...EMPTY, failed: 1 };
 }
 Deno.removeSync(reports, { recursive: true });
 console.log("");
