@@ -306,6 +306,24 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "BusyBox is enough to unpack and to start with",
+  ...needs("busybox"),
+  fn: async () => {
+    const shell = (await start(["-c", "command -v busybox"], { command: "sh" })).out.trim();
+    const { out } = await start(["--list"], { command: shell });
+    const tools = Deno.makeTempDirSync({ dir: work });
+    for (const tool of out.trim().split("\n")) Deno.symlinkSync(shell, `${tools}/${tool}`);
+    const cache = await cacheFolder("cold");
+    for (const round of ["first", "second"]) {
+      const setting = { command: shell, cache, env: { PATH: tools } };
+      const { code, out, err } = await start(["sh", file, round], setting);
+      assertEquals({ code, err }, { code: 0, err: "" });
+      assertEquals(JSON.parse(out).args, [round]);
+    }
+  },
+});
+
 Deno.test("A damaged executable says so", async () => {
   const damaged = `${work}/damaged`;
   const octets = Deno.readFileSync(file);
