@@ -10,7 +10,10 @@ export interface Option {
   readonly name: string;
   /** One letter. */
   readonly short?: string;
-  /** Placeholder of the value, such as `FILE`. Absent: a switch. */
+  /**
+   * Placeholder of the value, such as `FILE`. Absent: a switch. In brackets, such as `[SPAN]`: a
+   * switch that may be given a value too, by `--watch=5s` only.
+   */
   readonly value?: string;
   /** Words the value may be; used for checking and for completion. */
   readonly choices?: readonly string[];

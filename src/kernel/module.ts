@@ -58,6 +58,8 @@ export interface Context extends ServiceContext {
 export interface HotContext extends ServiceContext {
   /** True when the service has to end. A hot loop asks once per turn: it is also its heartbeat. */
   stopped(): boolean;
+  /** How much of each frame to log: 0 none, 1 header, 2 objects, 3 octets. Set while running. */
+  trace(): 0 | 1 | 2 | 3;
   readonly platform: HotPlatform;
   /**
    * Publishes facts for /status under `services.<id>.detail`: rare things such as the name of an

@@ -1,12 +1,33 @@
 /**
  * What a service of the byte plane may ask of the system. It runs in a worker whose loop never
  * awaits: every call here is a plain synchronous call. Frames live in a {@linkcode FrameBatch} that
- * is allocated once; nothing on the path of a frame allocates.
+ * is allocated once; nothing on the path of a frame allocates, and nothing there throws: a call that
+ * failed returns a negative {@linkcode FAULT}.
  * @module
  */
+import type { Instant } from "../base/time.ts";
+
+/** Why a call on the path of a frame failed; the numbers are Linux's. */
+export const FAULT = {
+  /** Nothing to read, or no room to write, now. */
+  again: 11,
+  interrupted: 4,
+  /** The interface is down. */
+  down: 5,
+  /** The interface is no more. */
+  gone: 77,
+  /** Larger than the path takes. */
+  tooBig: 90,
+  noBuffers: 105,
+  netDown: 100,
+  unreachable: 101,
+  /** Octets that the interface does not take for a frame. */
+  invalid: 22,
+} as const;
+
 /**
- * A fixed set of equal slots for frames. Slot `i` is the octets `[i * slotSize, (i + 1) * slotSize)`
- * of `octets`; its frame is at `start[i]` (an offset into `octets`) and `length[i]` long. A frame is
+ * A fixed set of equal slots for frames. Slot `i` is the octets from `i * slotSize` on, `slotSize` of
+ * them; its frame begins at `start[i]` (an offset into `octets`) and is `length[i]` long. A frame is
  * rewritten in place: moving `start` gives or takes header octets without copying the payload.
  */
 export interface FrameBatch {
@@ -16,33 +37,114 @@ export interface FrameBatch {
   /** Octets left free in front of a frame when one is received. */
   readonly headroom: number;
   readonly start: Int32Array;
+  /** More than a slot holds when a frame was cut on receipt. */
   readonly length: Int32Array;
-  /** IPv4 source of each datagram as a big-endian number; 0 for frames of an interface. */
+  /** IPv4 source of each datagram as a number, first octet highest; not used for interfaces. */
   readonly source: Uint32Array;
   /** Slots in use, from slot 0 on. */
   count: number;
 }
 
-/** Tells a doorbell or a descriptor from another in {@linkcode Poller.wait}. */
+/** A descriptor that can be waited for. */
 export interface Pollable {
+  /** -1 once closed. */
   readonly fd: number;
 }
 
-/** Waits for several descriptors, with the worker's doorbell always among them. */
-export interface Poller extends Disposable {
-  /** Watches for input. @returns The place of its result bit. */
-  add(what: Pollable): number;
-  remove(what: Pollable): void;
-  /**
-   * Blocks until something is ready or `timeoutMs` (at most 100) has passed.
-   * @returns How many are ready; ask each by {@linkcode ready}.
-   */
-  wait(timeoutMs: number): number;
-  /** Whether `what` had input, an error or a hang-up in the last wait. */
+/** Waits for several descriptors. */
+export interface Poller {
+  /** Watches for input. Errors and hang-ups count as input: reading tells which. */
+  watch(what: Pollable): void;
+  unwatch(what: Pollable): void;
+  /** Blocks until something is ready or `ms` (0 … 100) have passed. Returns how many are ready. */
+  wait(ms: number): number;
+  /** Whether `what` was ready in the last wait. */
   ready(what: Pollable): boolean;
+}
+
+/** What a TAP has to be like. */
+export interface TapOptions {
+  /** 1 … 15 characters. */
+  readonly name: string;
+  /** `192.168.100.1/24`; absent for none. */
+  readonly address: string | undefined;
+  readonly mtu: number;
+  /** Frames that wait in the kernel for us. */
+  readonly queueLength: number;
+}
+
+/** What is known of an interface. */
+export interface InterfaceState {
+  readonly index: number;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** Whether the medium is there (IFF_RUNNING). */
+  readonly carrier: boolean;
+  /** Its first IPv4 address as a number; 0 when it has none. */
+  readonly address: number;
+}
+
+/** An open TAP. One that we made goes when it is closed; one that was there before stays. */
+export interface TapPort extends Pollable, Disposable {
+  readonly name: string;
+  /** Whether it was there before us. */
+  readonly adopted: boolean;
+  /** Reads one frame into a slot, at its headroom. Returns its length or a negative fault. */
+  read(batch: FrameBatch, slot: number): number;
+  /** Writes the frame of a slot. Returns its length or a negative fault. */
+  write(batch: FrameBatch, slot: number): number;
+  /** Brings an interface that somebody took down up again. @throws OsError */
+  bringUp(): void;
+  /** Frames that the kernel dropped because nobody read them fast enough, since it was made. */
+  dropped(): number;
+}
+
+/** What a multicast socket has to be like. */
+export interface GroupOptions {
+  /** Dotted group address. */
+  readonly group: string;
+  readonly port: number;
+  /** Index of the interface to join and to send on. */
+  readonly via: number;
+  readonly ttl: number;
+  /** Differentiated services code point, 0 … 63. RFC 2474 */
+  readonly dscp: number;
+  /** Whether this host hears itself. */
+  readonly loop: boolean;
+  readonly receiveBuffer: number;
+  readonly sendBuffer: number;
+}
+
+/** A multicast group, joined. */
+export interface GroupPort extends Pollable, Disposable {
+  /** Octets of the receive buffer that the kernel granted. */
+  readonly receiveBuffer: number;
+  /** Receives into all slots. Returns how many datagrams, or a negative fault. */
+  receive(batch: FrameBatch): number;
+  /** Sends the frames of slots `from` … `batch.count - 1`. Returns how many, or a negative fault. */
+  send(batch: FrameBatch, from: number): number;
+  /** Datagrams that the kernel dropped because the receive buffer was full. */
+  dropped(): number;
 }
 
 /** The system, as a service of the byte plane sees it. */
 export interface HotPlatform {
+  /** Monotonic, for time-outs. */
+  now(): Instant;
+  /** Microseconds since 1970-01-01T00:00:00Z. It may jump. */
+  epochMicros(): number;
+  /** A batch for receiving or for sending; one batch is never used for both. */
+  batch(slots: number, slotSize: number, headroom: number): FrameBatch;
   poller(): Poller;
+  /** @throws OsError: EACCES or EPERM without privilege, ENOENT without /dev/net/tun, EBUSY. */
+  openTap(options: TapOptions): TapPort;
+  /** @throws OsError when the socket cannot be made, bound or joined. */
+  openGroup(options: GroupOptions): GroupPort;
+  /** The interface of that name, or that has that address; undefined when there is none. */
+  interface(name: string): InterfaceState | undefined;
+  /** Name of an interface by its name or a local address; of the default route's without either. */
+  interfaceName(nameOrAddress: string | undefined): string | undefined;
+  /** Every IPv4 address of this host, as numbers. */
+  localAddresses(): readonly number[];
 }

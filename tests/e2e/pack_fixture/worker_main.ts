@@ -1,2 +1,2 @@
 /** The worker of the fixture. */
-postMessage("from the worker");
+(self as unknown as { postMessage(message: string): void }).postMessage("from the worker");

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { assert, assertEquals } from "../../assert.ts";
+import { assertEquals } from "../../assert.ts";
 import { distance, nearest } from "../../../src/base/nearest.ts";
 
 Deno.test("distance counts insertions, deletions, substitutions and swaps", () => {

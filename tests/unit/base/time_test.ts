@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { assert, assertEquals } from "../../assert.ts";
+import { assertEquals } from "../../assert.ts";
 import { after, formatSpan, millis, parseSpan, seconds, since } from "../../../src/base/time.ts";
 
 Deno.test("parseSpan reads units and refuses bare numbers", () => {

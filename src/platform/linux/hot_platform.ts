@@ -1,0 +1,49 @@
+/** The system for a worker of the byte plane, by libc. */
+import { parseIpv4 } from "../../base/address.ts";
+import type { Instant } from "../../base/time.ts";
+import type { HotPlatform, InterfaceState } from "../hot.ts";
+import { Group } from "./group.ts";
+import { Interfaces } from "./ioctl.ts";
+import { LinuxBatch } from "./mmsg.ts";
+import { LinuxPoller } from "./poll.ts";
+import { defaultRouteInterface } from "./proc_net.ts";
+import { Tap } from "./tap.ts";
+
+/** Opens nothing by itself. */
+export function createHotPlatform(): HotPlatform {
+  const origin = performance.timeOrigin;
+  let interfaces: Interfaces | undefined;
+  const stateOf = (name: string): InterfaceState | undefined => {
+    interfaces ??= new Interfaces();
+    return interfaces.state(name);
+  };
+  // `performance` cannot follow a step of the wall clock; the difference is measured anew now and then.
+  let offset = Date.now() - (origin + performance.now());
+  let checkedAt = performance.now();
+  return {
+    now: () => performance.now() as Instant,
+    epochMicros() {
+      const now = performance.now();
+      if (now - checkedAt > 1000) {
+        const fresh = Date.now() - (origin + now);
+        if (Math.abs(fresh - offset) > 2) offset = fresh;
+        checkedAt = now;
+      }
+      return Math.floor((origin + now + offset) * 1000);
+    },
+    batch: (slots, slotSize, headroom) => new LinuxBatch(slots, slotSize, headroom),
+    poller: () => new LinuxPoller(),
+    openTap: (options) => Tap.open(options),
+    openGroup: (options) => Group.open(options),
+    interface: stateOf,
+    interfaceName(nameOrAddress) {
+      if (nameOrAddress === undefined) return defaultRouteInterface();
+      if (parseIpv4(nameOrAddress) === undefined) return nameOrAddress;
+      const found = Deno.networkInterfaces().find(({ address }) => address === nameOrAddress);
+      return found?.name;
+    },
+    localAddresses: () =>
+      Deno.networkInterfaces().filter(({ family }) => family === "IPv4")
+        .map(({ address }) => parseIpv4(address)!),
+  };
+}

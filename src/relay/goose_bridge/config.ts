@@ -1,0 +1,56 @@
+import { isAddress, isMulticast, parseIpv4 } from "../../base/address.ts";
+import { choice, flag, type Infer, integer, section, size, text } from "../../kernel/schema.ts";
+
+const INTERFACE = /^[^\s/:]{1,15}$/;
+
+/** One path: a TAP on the station's side, a multicast group on the network's side. */
+export const CONFIG = section({
+  tap: text().regex(INTERFACE, "must be an interface name of 1 to 15 characters").describe(
+    "TAP interface towards the IEC 61850 applications; made if it is not there",
+  ).meta({ example: "goose0" }),
+  address: text().refine(
+    isCidr,
+    "must be an IPv4 address with its prefix, such as 192.168.100.1/24",
+  )
+    .optional().describe("Address of the TAP; GOOSE itself needs none")
+    .meta({ example: "192.168.100.1/24" }),
+  mtu: integer(576, 9000).default(1500).describe(
+    "MTU of the TAP; a frame whose datagram does not fit the network's MTU is dropped and counted",
+  ),
+  queue_length: integer(100, 100_000).default(10_000).describe(
+    "Frames that wait in the kernel on the TAP; 1000 loses frames in bursts of 80,000/s",
+  ),
+  group: text().refine(isRoutable, "must be a multicast group outside of 224.0.0.0/24").describe(
+    "Multicast group of the path. IEC 61850 applications on both ends see one Ethernet",
+  ).meta({ example: "224.0.1.100" }),
+  port: integer(1, 65_535).default(61_850).describe("UDP port of the group"),
+  via: text().refine(
+    (via) => isAddress(via) || INTERFACE.test(via),
+    "must be an interface or an address",
+  )
+    .optional().describe(
+      "Interface to join and to send on, by name or local address; absent: the default route's",
+    ).meta({ example: "eth0" }),
+  ttl: integer(0, 255).default(10).describe("Routers a datagram may pass"),
+  dscp: integer(0, 63).default(46).describe("Differentiated services code point; 46 is expedited"),
+  loop: flag().default(false).describe(
+    "Whether other programs on this host that joined the group hear this path, and it hears itself",
+  ),
+  destinations: choice(["goose", "any"]).default("goose").describe(
+    "Which frames are taken from the TAP: to 01-0C-CD-01-00-00 … 01-FF, or to any address",
+  ),
+  receive_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Receive buffer of the socket"),
+  send_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Send buffer of the socket"),
+  batch: integer(1, 512).default(64).describe("Most frames per system call"),
+});
+export type Config = Infer<typeof CONFIG>;
+
+function isCidr(written: string): boolean {
+  const match = /^([^/]+)\/(\d{1,2})$/.exec(written);
+  return match !== null && parseIpv4(match[1]!) !== undefined && Number(match[2]) <= 32;
+}
+
+/** 224.0.0.0/24 never leaves its link. RFC 5771 §4 */
+function isRoutable(written: string): boolean {
+  return isMulticast(written) && parseIpv4(written)! >>> 8 !== 0xe00000;
+}

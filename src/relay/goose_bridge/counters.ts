@@ -1,0 +1,39 @@
+/**
+ * What a path counts beside the standard counters. `frames_out` are frames from the TAP that went
+ * into the network, `frames_in` frames from the network that went into the TAP.
+ * @module
+ */
+import { DROP } from "../../protocol/goose_tunnel/mod.ts";
+
+/** Names of the counters, with what they mean in the module's README. */
+export const COUNTERS = [
+  "tap_received",
+  "tap_received_tagged",
+  "group_received",
+  "drop_runt",
+  "drop_ethertype",
+  "drop_gse_management",
+  "drop_sampled_values",
+  "drop_double_tag",
+  "drop_destination",
+  "drop_short_datagram",
+  "drop_own",
+  "drop_truncated",
+  "drop_too_big",
+  "drop_no_network",
+  "drop_network_busy",
+  "drop_no_tap",
+  "drop_tap_queue",
+  "drop_socket_queue",
+] as const;
+
+/** Counter of each {@linkcode DROP}. */
+export const COUNTER_OF_DROP: Readonly<Record<number, (typeof COUNTERS)[number]>> = {
+  [DROP.runt]: "drop_runt",
+  [DROP.etherType]: "drop_ethertype",
+  [DROP.gseManagement]: "drop_gse_management",
+  [DROP.sampledValues]: "drop_sampled_values",
+  [DROP.doubleTag]: "drop_double_tag",
+  [DROP.destination]: "drop_destination",
+  [DROP.shortDatagram]: "drop_short_datagram",
+};

@@ -1,0 +1,286 @@
+/**
+ * One path: a loop that waits for either side and carries what is there, and once a second looks
+ * after both sides. A side that is away is opened again with growing pauses; meanwhile the other is
+ * still emptied, so that nothing old is delivered later.
+ * @module
+ */
+import { describe, OsError } from "../../base/errors.ts";
+import { after, type Instant, type Millis, millis, seconds } from "../../base/time.ts";
+import type { HotContext } from "../../kernel/module.ts";
+import {
+  FAULT,
+  type GroupPort,
+  type InterfaceState,
+  type Poller,
+  type TapPort,
+} from "../../platform/hot.ts";
+import type { Config } from "./config.ts";
+import { Forwarder } from "./forward.ts";
+import { traceFrames } from "./trace.ts";
+
+/** Longest time between two looks at the stop word. */
+const WAIT_MS = 100;
+const LOOK_EVERY = seconds(1);
+const RETRY_MIN = millis(250);
+const RETRY_MAX = seconds(5);
+
+/** The whole life of a path; blocks its thread until it is told to stop. */
+export function run(ctx: HotContext, config: Config): void {
+  using path = new Path(ctx, config);
+  while (!ctx.stopped()) path.turn();
+}
+
+/** A side that may be away: what is open, and when to try again. */
+class Side<T extends Disposable> {
+  port: T | undefined;
+  why = "";
+  #retryAt = 0 as Instant;
+  #pause = RETRY_MIN;
+
+  /** Opens it when it is time to. Returns whether it is newly open. */
+  open(now: Instant, make: () => T): boolean {
+    if (this.port || now < this.#retryAt) return false;
+    try {
+      this.port = make();
+      this.why = "";
+      this.#pause = RETRY_MIN;
+      return true;
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      this.why = remedied(error);
+      this.#retryAt = after(now, this.#pause);
+      this.#pause = Math.min(this.#pause * 2, RETRY_MAX) as Millis;
+      return false;
+    }
+  }
+
+  close(why: string): void {
+    this.port?.[Symbol.dispose]();
+    this.port = undefined;
+    this.why = why;
+  }
+}
+
+class Path implements Disposable {
+  readonly #forwarder: Forwarder;
+  readonly #poller: Poller;
+  readonly #tap = new Side<TapPort>();
+  readonly #group = new Side<GroupPort>();
+  #via: { readonly name: string; readonly state: InterfaceState } | undefined;
+  #lookAt = 0 as Instant;
+  #tapDrops = 0;
+  #groupDrops = 0;
+  #told = "";
+  #shown = "";
+
+  constructor(readonly ctx: HotContext, readonly config: Config) {
+    const { platform, counters } = ctx;
+    this.#forwarder = new Forwarder(
+      platform,
+      counters,
+      config.destinations,
+      config.mtu,
+      config.batch,
+    );
+    this.#poller = platform.poller();
+  }
+
+  /** Waits for input, at most 100 ms, and carries it. */
+  turn(): void {
+    const now = this.ctx.platform.now();
+    if (now >= this.#lookAt) this.#look(now);
+    this.#poller.wait(WAIT_MS);
+    const tap = this.#tap.port;
+    const group = this.#group.port;
+    if (tap && this.#poller.ready(tap)) this.#forwarder.outward(tap, group);
+    if (group && this.#poller.ready(group)) this.#forwarder.inward(group, tap);
+    if (this.#forwarder.tapFault !== 0 || this.#forwarder.groupFault !== 0) this.#mend();
+  }
+
+  /** Closes both sides; the TAP goes with it, unless it was there before us. */
+  [Symbol.dispose](): void {
+    this.#closeTap("");
+    this.#closeGroup("");
+  }
+
+  /** Once a second: opens what is closed, checks what is open, and tells how it is. */
+  #look(now: Instant): void {
+    const { platform, counters } = this.ctx;
+    this.#forwarder.tracer = this.ctx.trace() > 0 ? traceFrames(this.ctx) : undefined;
+    this.#checkTap();
+    this.#checkVia();
+    if (this.#tap.open(now, () => this.#openTap())) {
+      this.#poller.watch(this.#tap.port!);
+      this.#tapDrops = this.#tap.port!.dropped();
+    }
+    if (this.#group.open(now, () => this.#openGroup())) {
+      this.#poller.watch(this.#group.port!);
+      this.#groupDrops = 0;
+    }
+    if (!this.config.loop) this.#forwarder.ignore(platform.localAddresses());
+    this.#countKernelDrops();
+    counters.set("peers", this.#group.port ? 1 : 0);
+    this.#report();
+    const open = this.#tap.port && this.#group.port;
+    this.#lookAt = after(now, open ? LOOK_EVERY : RETRY_MIN);
+  }
+
+  #openTap(): TapPort {
+    const { tap: name, address, mtu, queueLength } = this.config;
+    return this.ctx.platform.openTap({ name, address, mtu, queueLength });
+  }
+
+  #openGroup(): GroupPort {
+    const { platform } = this.ctx;
+    const { via, group, port, ttl, dscp, loop, receiveBuffer, sendBuffer } = this.config;
+    const name = platform.interfaceName(via);
+    const state = name === undefined ? undefined : platform.interface(name);
+    if (name === undefined || !state) throw noInterface(via);
+    if (!state.up) {
+      throw new OsError("os.via.down", `Interface ${name} is down`, { errno: "ENETDOWN" });
+    }
+    const options = { group, port, via: state.index, ttl, dscp, loop, receiveBuffer, sendBuffer };
+    const opened = platform.openGroup(options);
+    this.#via = { name, state };
+    return opened;
+  }
+
+  /** Heals a TAP that somebody took down, and notices one that somebody deleted. */
+  #checkTap(): void {
+    const tap = this.#tap.port;
+    if (!tap) return;
+    const state = this.ctx.platform.interface(tap.name);
+    if (!state) return this.#closeTap(`TAP ${tap.name} was deleted`);
+    if (state.up) return;
+    try {
+      tap.bringUp();
+      this.ctx.log.warn("goose.tap.up", "TAP was down and has been brought up", { tap: tap.name });
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      this.#closeTap(describe(error));
+    }
+  }
+
+  /** A membership belongs to the interface as it was: a new index or address needs a new join. */
+  #checkVia(): void {
+    const via = this.#via;
+    if (!via || !this.#group.port) return;
+    const { platform } = this.ctx;
+    const state = platform.interface(via.name);
+    const moved = platform.interfaceName(this.config.via) !== via.name;
+    if (!state) this.#closeGroup(`Interface ${via.name} is gone`);
+    else if (!state.up) this.#closeGroup(`Interface ${via.name} is down`);
+    else if (state.index !== via.state.index || state.address !== via.state.address || moved) {
+      this.#closeGroup(`Interface ${via.name} has changed`);
+    }
+  }
+
+  /** After a call said that a side is broken. */
+  #mend(): void {
+    const { tapFault, groupFault } = this.#forwarder;
+    this.#forwarder.tapFault = 0;
+    this.#forwarder.groupFault = 0;
+    if (tapFault === -FAULT.gone) this.#closeTap(`TAP ${this.config.tap} was deleted`);
+    if (tapFault !== 0) {
+      this.ctx.log.warn("goose.tap.fault", "TAP does not take frames", { errno: -tapFault });
+    }
+    if (groupFault !== 0) {
+      this.ctx.log.warn("goose.group.fault", "Network does not take datagrams", {
+        errno: -groupFault,
+      });
+    }
+    // Look at once, but not more often than the pauses say, or a broken side would be a busy loop.
+    const soon = after(this.ctx.platform.now(), RETRY_MIN);
+    if (soon < this.#lookAt) this.#lookAt = soon;
+  }
+
+  #closeTap(why: string): void {
+    if (!this.#tap.port) return;
+    this.#poller.unwatch(this.#tap.port);
+    this.#tap.close(why);
+    if (why !== "") this.ctx.counters.add("reconnects");
+  }
+
+  #closeGroup(why: string): void {
+    if (!this.#group.port) return;
+    this.#poller.unwatch(this.#group.port);
+    this.#group.close(why);
+    this.#via = undefined;
+    if (why !== "") this.ctx.counters.add("reconnects");
+  }
+
+  /** What the kernel had to drop before we saw it. */
+  #countKernelDrops(): void {
+    const { counters } = this.ctx;
+    const tapDrops = this.#tap.port?.dropped() ?? this.#tapDrops;
+    const groupDrops = this.#group.port?.dropped() ?? this.#groupDrops;
+    const queue = Math.max(0, tapDrops - this.#tapDrops);
+    const socket = Math.max(0, groupDrops - this.#groupDrops);
+    this.#tapDrops = tapDrops;
+    this.#groupDrops = groupDrops;
+    if (queue > 0) counters.add("drop_tap_queue", queue);
+    if (socket > 0) counters.add("drop_socket_queue", socket);
+    if (queue + socket > 0) counters.add("dropped", queue + socket);
+  }
+
+  #report(): void {
+    const { ctx, config } = this;
+    const tap = ctx.platform.interface(config.tap);
+    const carrierLost = this.#tap.port && tap && !tap.carrier
+      ? `TAP ${config.tap} has no carrier`
+      : "";
+    const why = [this.#tap.why, this.#group.why, carrierLost].filter((text) => text !== "").join(
+      "; ",
+    );
+    if (why !== this.#told || this.#shown === "") {
+      if (why === "") ctx.report("up");
+      else ctx.report("degraded", why);
+      this.#told = why;
+    }
+    const { port, group } = config;
+    const facts = {
+      tap: {
+        name: config.tap,
+        open: this.#tap.port !== undefined,
+        adopted: this.#tap.port?.adopted ?? false,
+        ...tap,
+      },
+      group: {
+        address: group,
+        port,
+        joined: this.#group.port !== undefined,
+        via: this.#via?.name ?? config.via ?? "",
+        index: this.#via?.state.index ?? 0,
+        receive_buffer: this.#group.port?.receiveBuffer ?? 0,
+      },
+      format: "v1",
+    };
+    const shown = JSON.stringify(facts);
+    if (shown !== this.#shown) ctx.detail(facts);
+    this.#shown = shown;
+  }
+}
+
+function noInterface(via: string | undefined): OsError {
+  const what = via === undefined
+    ? "There is no default route to take the interface from; set `via`"
+    : `There is no interface ${via}; set \`via\` to one of this host, or wait until it comes`;
+  return new OsError("os.via.none", what, { errno: "ENODEV" });
+}
+
+/** The message of an error with what the operator can do about it. */
+function remedied(error: OsError): string {
+  const text = describe(error);
+  switch (error.detail.errno) {
+    case "EACCES":
+    case "EPERM":
+      return `${text}: run as root, or with the capabilities NET_ADMIN and NET_RAW ` +
+        "(`busbar service install` sets them up)";
+    case "ENOENT":
+      return `${text}: load the tun module (\`modprobe tun\`) or give the container /dev/net/tun`;
+    case "EBUSY":
+      return `${text}: stop the other program, or name another TAP`;
+    default:
+      return text;
+  }
+}
