@@ -20,6 +20,8 @@ const SYMBOLS = {
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  // The address of the function itself, for use as the handler of a signal.
+  pause: { type: "pointer" },
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
@@ -27,13 +29,15 @@ const SYMBOLS = {
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  sigaction: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  syscall: { parameters: ["i64", "i64", "i64", "i64"], result: "i64" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Table = typeof SYMBOLS;
 /** The system calls and functions that can be called. */
-export type CallName = Exclude<keyof Table, "__errno_location">;
+export type CallName = Exclude<keyof Table, "__errno_location" | "pause">;
 type Libc = Deno.DynamicLibrary<Table>["symbols"];
 
 let library: Libc | undefined;
