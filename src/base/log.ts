@@ -3,6 +3,8 @@
 /** How much a line matters, least first. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+/** A line may also be a traced frame: written whatever the level is, and never folded. */
+export type LineLevel = LogLevel | "trace";
 
 /** Values beside a message. Never a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -12,6 +14,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
  * one line with a `count`, so a caller need not fold anything itself.
  */
 export interface Log {
+  /** A frame while tracing is on. The caller bounds how many a second. */
+  trace(code: string, message: string, fields?: LogFields): void;
   debug(code: string, message: string, fields?: LogFields): void;
   info(code: string, message: string, fields?: LogFields): void;
   warn(code: string, message: string, fields?: LogFields): void;
@@ -23,7 +27,7 @@ export interface Log {
 export interface LogLine {
   /** Epoch milliseconds. */
   readonly at: number;
-  readonly level: LogLevel;
+  readonly level: LineLevel;
   /** The service: `<module>`, `<module>.<instance>`, or `kernel`. */
   readonly id: string;
   readonly code: string;

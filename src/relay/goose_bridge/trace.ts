@@ -18,7 +18,7 @@ export function traceFrames(ctx: HotContext): Tracer {
     }
     left -= 1;
     const frame = octets.subarray(start, start + length);
-    ctx.log.info("goose.frame", way === "out" ? "From the TAP" : "From the network", {
+    ctx.log.trace("goose.frame", way === "out" ? "From the TAP" : "From the network", {
       to: mac(frame, 0),
       from: mac(frame, 6),
       length,

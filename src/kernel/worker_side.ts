@@ -1,0 +1,97 @@
+/**
+ * The worker's end of {@link runInWorker}: takes the one message, runs the service with what it may
+ * touch, and says how it ended.
+ * @module
+ */
+import { Counters } from "../base/counters.ts";
+import { imageOf } from "../base/errors.ts";
+import type { LogLine } from "../base/log.ts";
+import { after, type Instant, millis } from "../base/time.ts";
+import type { HotPlatform } from "../platform/hot.ts";
+import { LogFolder } from "./log_fold.ts";
+import { logTo } from "./log.ts";
+import type { Health, HotContext, HotRun } from "./module.ts";
+import { Orders } from "./orders.ts";
+import type { FromWorker, ToWorker } from "./worker_host.ts";
+
+/** How often lines that were held back are looked after. */
+const FLUSH_EVERY = millis(250);
+
+/** What the thread offers to the service. */
+export interface WorkerSide {
+  readonly platform: HotPlatform;
+  /** The kernel's number of this thread. */
+  readonly thread: number;
+  send(message: FromWorker): void;
+}
+
+/**
+ * Runs one service from the message to its end.
+ *
+ * @param find The run function of a module, by name.
+ */
+export async function serve(
+  message: ToWorker,
+  orders: Orders,
+  side: WorkerSide,
+  find: (module: string) => HotRun<never> | undefined,
+): Promise<void> {
+  const { platform, send } = side;
+  orders.thread = side.thread;
+  const pass = (line: LogLine) => {
+    // What cannot be copied to another thread was not meant for it; the message still counts.
+    const fields = JSON.parse(JSON.stringify(line.fields, imageErrors)) as LogLine["fields"];
+    send({ kind: "log", line: { ...line, fields } });
+  };
+  const folder = new LogFolder(pass);
+  try {
+    const run = find(message.module);
+    if (!run) throw new Error(`Module ${message.module} does not run in a worker`);
+    const context = contextOf(message, orders, platform, send, folder);
+    await run(context, message.config as never);
+    folder.flushAll();
+    send({ kind: "ended", error: undefined });
+  } catch (error) {
+    folder.flushAll();
+    send({ kind: "ended", error: imageOf(error) });
+  }
+}
+
+function imageErrors(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return imageOf(value);
+  return typeof value === "bigint" ? String(value) : value;
+}
+
+function contextOf(
+  message: ToWorker,
+  orders: Orders,
+  platform: HotPlatform,
+  send: (message: FromWorker) => void,
+  folder: LogFolder,
+): HotContext {
+  const epoch = () => Math.floor(platform.epochMicros() / 1000);
+  let told: string | undefined;
+  let flushAt = 0 as Instant;
+  return {
+    id: message.id,
+    counters: new Counters(message.counterNames, message.counters),
+    platform,
+    log: logTo(message.id, epoch, (line) => folder.add(line, platform.now())),
+    report(health: Health, why?: string) {
+      const now = `${health} ${why ?? ""}`;
+      if (now !== told) send({ kind: "report", health, why });
+      told = now;
+    },
+    detail: (facts) => send({ kind: "detail", facts }),
+    trace: () => orders.trace as 0 | 1 | 2 | 3,
+    stopped() {
+      orders.beat();
+      const now = platform.now();
+      if (now >= flushAt) {
+        folder.flush(now);
+        flushAt = after(now, FLUSH_EVERY);
+      }
+      return orders.stop;
+    },
+  };
+}
