@@ -13,6 +13,15 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const PATH_AT = 2;
 const PATH_MAX = 108;
 
+const CLOCK_MONOTONIC = 1;
+
+/** Microseconds of the clock that the service manager compares with. clock_gettime(2) */
+export function monotonicMicros(): number {
+  const time = new BigInt64Array(2);
+  checked(libc().clock_gettime(CLOCK_MONOTONIC, time), "clock_gettime", "Cannot read the clock");
+  return Number(time[0]! * 1_000_000n + time[1]! / 1000n);
+}
+
 /** Tells the service manager something. */
 export class Notifier implements Disposable {
   readonly #fd: Fd;
