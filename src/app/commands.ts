@@ -5,8 +5,14 @@
  */
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { decodeGooseCommand } from "./commands/decode.ts";
+import { gooseListenCommand } from "./commands/goose_listen.ts";
+import { gooseSendCommand } from "./commands/goose_send.ts";
 
 /** Every subcommand, in the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
+  gooseSendCommand,
+  gooseListenCommand,
+  decodeGooseCommand,
   completionCommand(() => COMMANDS),
 ];

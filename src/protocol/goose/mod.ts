@@ -21,4 +21,5 @@ export * from "./constants.ts";
 export * from "./data.ts";
 export * from "./ethernet.ts";
 export * from "./notation.ts";
+export * from "./publisher.ts";
 export * from "./sequence.ts";
