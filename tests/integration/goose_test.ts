@@ -138,6 +138,33 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Goose listener hears station traffic only, and everything with --all",
+  ...needs("root", "netns", "ip", "python3"),
+  fn: async () => {
+    using pair = createPair();
+    const raw = "import socket,sys\n" +
+      "s=socket.socket(17,3,0);s.bind(('eth0',0))\n" +
+      "for f in sys.argv[1:]: s.send(bytes.fromhex(f))";
+    const body = "020000000001" + "0800" + "00".repeat(46);
+    const sampled = "010ccd040001020000000001" + "810080058" + "8ba" + "00".repeat(46);
+    const frames = [`ffffffffffff${body}`, `010ccd010001${body}`, sampled];
+    const ipv4 = "EtherType is 0x0800 (IPv4), not 0x88b8";
+    const values = "EtherType is 0x88ba (sampled values), not 0x88b8";
+    const heard = async (...words: string[]) => {
+      const listener = await listen(pair.b, "--count", "1", "--duration", "30s", ...words);
+      pair.a.exec(["python3", "-c", raw, ...frames]);
+      send(pair.a, "--count", "1");
+      return (await listener.lines()).filter(({ type }) => type === "refused").map((
+        { why, tags },
+      ) => [why, (tags as unknown[]).length]);
+    };
+    assertEquals(await heard(), [[ipv4, 0], [values, 1]]);
+    const all = await heard("--all");
+    assertEquals(all.filter(([why]) => why === ipv4).length, 2);
+  },
+});
+
+Deno.test({
   name: "Goose listener that waits in vain fails",
   ...needs("root", "netns", "ip"),
   fn: async () => {

@@ -1,9 +1,9 @@
 /**
  * Packet sockets: Ethernet frames of an interface, for commissioning tools. `packet(7)`.
  *
- * A socket that is bound to an EtherType loses the tag of what it receives, so the receiver is bound
- * to all of them and a filter keeps out what is of no interest. The kernel strips the outer tag and
- * tells it beside the frame (PACKET_AUXDATA); it is put back here.
+ * A socket that is bound to an EtherType loses the tag of what it receives, so the receiver is
+ * bound to all of them and a filter keeps out what is of no interest. The kernel strips the outer
+ * tag and tells it beside the frame (PACKET_AUXDATA); it is put back here.
  *
  * | struct (LP64, x86-64 and ARM64) | size | fields at |
  * |---|---|---|
@@ -141,8 +141,8 @@ export class PacketReceiver implements Pollable, Disposable {
   /**
    * Hands over the frames that wait, at most 64.
    *
-   * @param take Gets a frame with all its tags, valid during the call, and when the kernel got it, in
-   * milliseconds since the Unix epoch.
+   * @param take Gets a frame with all its tags, valid during the call, and when the kernel got it,
+   * in milliseconds since the Unix epoch.
    * @returns How many were received; 0 when none waits.
    * @throws OsError ENETDOWN when the interface was taken down, ENODEV when it is no more.
    */

@@ -1,6 +1,7 @@
 /**
  * Classic BPF for packet sockets, so that the kernel wakes us for station traffic only.
- * <linux/filter.h>; `struct sock_filter` is 8 octets: code u16, jump if true u8, if false u8, k u32.
+ * <linux/filter.h>; `struct sock_filter` is 8 octets: code u16, jump if true u8, if false u8, k
+ * u32.
  * @module
  */
 
@@ -29,8 +30,8 @@ interface Step {
 }
 
 /**
- * Takes frames of the station's EtherTypes, plain or behind one or two tags, and whatever goes to an
- * address 01-0C-CD, so that a wrong EtherType there can be told of.
+ * Takes frames of the station's EtherTypes, plain or behind one or two tags, and whatever goes to
+ * an address 01-0C-CD, so that a wrong EtherType there can be told of.
  */
 export function stationFilter(): Uint8Array<ArrayBuffer> {
   const equal = (values: readonly number[], to: Label): Step[] =>
