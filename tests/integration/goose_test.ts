@@ -176,6 +176,19 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Goose listener tells its counts when the interface goes away",
+  ...needs("root", "netns", "ip"),
+  fn: async () => {
+    using pair = createPair();
+    const listener = await listen(pair.b, "--duration", "30s");
+    send(pair.a, "--count", "3", "--rate", "100");
+    pair.b.exec(["ip", "link", "delete", "eth0"]);
+    assertEquals(await listener.code(), 1);
+    assertEquals((await listener.lines()).at(-1)!.taken, 3);
+  },
+});
+
+Deno.test({
   name: "Goose commands say what is wrong with the interface",
   ...needs("root", "netns", "ip"),
   fn: () => {

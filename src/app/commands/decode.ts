@@ -88,9 +88,7 @@ interface Tunnel {
 
 /** The form that fits, judged by what each begins with; a frame if none does. */
 function guess(octets: Uint8Array): Form {
-  if (octets[0] === PDU_TAG && decodePdu(octets, 0, octets.length) !== undefined) {
-    if (!("kind" in decodePdu(octets, 0, octets.length))) return "pdu";
-  }
+  if (!("kind" in decodePdu(octets, 0, octets.length))) return "pdu";
   const frame = decodeEthernet(octets);
   if (frame.kind === "ethernet" && frame.etherType === ETHER_TYPE.goose) return "frame";
   if (octets[GOOSE_HEADER] === PDU_TAG) return "message";

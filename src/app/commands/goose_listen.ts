@@ -1,4 +1,5 @@
 /** `busbar goose listen`: a subscriber for commissioning, which also tells why a frame is not taken. */
+import { OsError } from "../../base/errors.ts";
 import { after, millis } from "../../base/time.ts";
 import type { JsonObject } from "../../kernel/registry.ts";
 import { pause, SystemClock } from "../../platform/clock.ts";
@@ -92,19 +93,28 @@ async function listen(call: Invocation): Promise<number> {
   const end = duration === undefined ? undefined : after(clock.now(), duration);
   const full = () => count !== undefined && view.taken >= count;
   const late = () => end !== undefined && clock.now() >= end;
-  while (!call.signal.aborted && !full() && !late()) {
-    const left = end === undefined ? WAIT_MS : Math.max(0, Math.min(WAIT_MS, end - clock.now()));
-    poller.wait(Math.ceil(left));
-    for (let batch = 0; batch < BATCHES && !full(); batch += 1) {
-      const got = receiver.receive((frame, epochMs) => {
-        if (!full()) view.show(frame, epochMs);
-      });
-      if (got === 0) break;
+  const take = (frame: Uint8Array, epochMs: number) => {
+    if (!full()) view.show(frame, epochMs);
+  };
+  let lost: OsError | undefined;
+  try {
+    while (!call.signal.aborted && !full() && !late()) {
+      const left = end === undefined ? WAIT_MS : Math.max(0, Math.min(WAIT_MS, end - clock.now()));
+      poller.wait(Math.ceil(left));
+      for (let batch = 0; batch < BATCHES && !full(); batch += 1) {
+        if (receiver.receive(take) === 0) break;
+      }
+      // Blocking in poll(2) keeps the signal from being seen; this is its turn.
+      await pause(clock, millis(0), call.signal);
     }
-    // Blocking in poll(2) keeps the signal from being seen; this is its turn.
-    await pause(clock, millis(0), call.signal);
+  } catch (error) {
+    // The kernel tells of the interface before it hands over what it had received until then.
+    if (!(error instanceof OsError)) throw error;
+    lost = error;
+    while (!full() && receiver.receive(take) > 0);
   }
   view.end(receiver.dropped());
+  if (lost !== undefined) throw lost;
   return count === undefined || full() || call.signal.aborted ? EXIT.ok : EXIT.failed;
 }
 
