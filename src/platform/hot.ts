@@ -134,6 +134,8 @@ export interface HotPlatform {
   now(): Instant;
   /** Microseconds since 1970-01-01T00:00:00Z. It may jump. */
   epochMicros(): number;
+  /** Sleeps for about that many microseconds, and for the 50 more by which the kernel may be late. */
+  rest(micros: number): void;
   /** A batch for receiving or for sending; one batch is never used for both. */
   batch(slots: number, slotSize: number, headroom: number): FrameBatch;
   poller(): Poller;

@@ -99,8 +99,12 @@ Deno.test("runInWorker folds repeated lines inside of the worker", async () => {
   await run.up;
   run.stop.abort();
   await run.outcome;
-  assertEquals(run.lines.length, 2);
-  assertEquals(run.lines[1]!.fields.count, 999);
+  assertEquals(run.lines.map(({ code }) => code), [
+    "worker.started",
+    "test.chatty",
+    "test.chatty",
+  ]);
+  assertEquals(run.lines[2]!.fields.count, 999);
 });
 
 for (const module of ["looping", "blocking"]) {

@@ -4,6 +4,7 @@ import type { Instant } from "../../base/time.ts";
 import type { HotPlatform, InterfaceState } from "../hot.ts";
 import { Group } from "./group.ts";
 import { Interfaces } from "./ioctl.ts";
+import { libc } from "./libc.ts";
 import { LinuxBatch } from "./mmsg.ts";
 import { LinuxPoller } from "./poll.ts";
 import { defaultRouteInterface } from "./proc_net.ts";
@@ -31,6 +32,7 @@ export function createHotPlatform(): HotPlatform {
       }
       return Math.floor((origin + now + offset) * 1000);
     },
+    rest: (micros) => void libc().usleep(micros),
     batch: (slots, slotSize, headroom) => new LinuxBatch(slots, slotSize, headroom),
     poller: () => new LinuxPoller(),
     openTap: (options) => Tap.open(options),

@@ -40,8 +40,8 @@ export class LinuxBatch implements FrameBatch {
   readonly #names: Uint8Array<ArrayBuffer>;
   readonly #nameView: DataView;
   readonly #base: number;
-  /** Views of slots by where a frame starts in them, made on first use and kept. */
-  readonly #views: (Uint8Array<ArrayBuffer> | undefined)[];
+  /** The iovec of each slot. */
+  readonly #vectors: readonly Uint8Array<ArrayBuffer>[];
   readonly #headerViews: (Uint8Array<ArrayBuffer> | undefined)[] = [];
   #armed = -1;
 
@@ -68,7 +68,10 @@ export class LinuxBatch implements FrameBatch {
     this.#iovWords = new Uint32Array(vectors.buffer);
     this.#names = new Uint8Array(new ArrayBuffer(slots * SIZE.sockaddrIn));
     this.#nameView = new DataView(this.#names.buffer);
-    this.#views = new Array(slots * HEADROOM_MAX);
+    this.#vectors = Array.from(
+      { length: slots },
+      (_, slot) => vectors.subarray(slot * SIZE.iovec, (slot + 1) * SIZE.iovec),
+    );
     this.#base = addressOf(this.octets);
     const vectorBase = addressOf(vectors);
     const nameBase = addressOf(this.#names);
@@ -81,15 +84,17 @@ export class LinuxBatch implements FrameBatch {
     }
   }
 
-  /** The octets from the start of a frame to the end of its slot, for a call that takes a length. */
-  view(slot: number): Uint8Array<ArrayBuffer> {
-    const offset = this.start[slot]! - slot * this.slotSize;
-    const place = slot * HEADROOM_MAX + offset;
-    const known = this.#views[place];
-    if (known) return known;
-    const made = this.octets.subarray(this.start[slot]!, (slot + 1) * this.slotSize);
-    if (offset < HEADROOM_MAX) this.#views[place] = made;
-    return made;
+  /** Points the vector of a slot at its room behind the headroom, for `readv`. */
+  aimRead(slot: number): Uint8Array<ArrayBuffer> {
+    this.start[slot] = slot * this.slotSize + this.headroom;
+    this.#point(slot, this.slotSize - this.headroom);
+    return this.#vectors[slot]!;
+  }
+
+  /** Points the vector of a slot at its frame, for `writev`. */
+  aimWrite(slot: number): Uint8Array<ArrayBuffer> {
+    this.#point(slot, this.length[slot]!);
+    return this.#vectors[slot]!;
   }
 
   /** Makes every slot ready to receive a frame behind the headroom. */
@@ -106,8 +111,10 @@ export class LinuxBatch implements FrameBatch {
   /** Readies for `recvmmsg` what the last call or a rewritten frame has changed. */
   rearm(withSource: boolean): void {
     if (this.#armed !== (withSource ? 1 : 0)) return this.armReceive(withSource);
+    const room = this.slotSize - this.headroom;
     for (let slot = 0; slot < this.count; slot += 1) {
       this.start[slot] = slot * this.slotSize + this.headroom;
+      this.#point(slot, room);
       this.#headerWords[slot * 16 + NAME_LEN] = withSource ? SIZE.sockaddrIn : 0;
     }
   }

@@ -64,18 +64,13 @@ export class Tap implements TapPort {
   }
 
   read(batch: FrameBatch, slot: number): number {
-    const linux = batch as LinuxBatch;
-    linux.start[slot] = slot * linux.slotSize + linux.headroom;
-    const room = linux.slotSize - linux.headroom;
-    const length = libc().read(this.#fd.number, linux.view(slot), room as never);
-    return length < 0 ? -errno() : Number(length);
+    const length = libc().readv(this.#fd.number, (batch as LinuxBatch).aimRead(slot), 1);
+    return length < 0 ? -errno() : length;
   }
 
   write(batch: FrameBatch, slot: number): number {
-    const linux = batch as LinuxBatch;
-    const length = linux.length[slot]!;
-    const written = libc().write(this.#fd.number, linux.view(slot), length as never);
-    return written < 0 ? -errno() : Number(written);
+    const written = libc().writev(this.#fd.number, (batch as LinuxBatch).aimWrite(slot), 1);
+    return written < 0 ? -errno() : written;
   }
 
   bringUp(): void {

@@ -37,11 +37,13 @@ export class Forwarder {
   tapFault = 0;
   groupFault = 0;
   tracer: Tracer | undefined;
+  /** Frames that were received on either side. */
+  carried = 0;
   readonly #up: FrameBatch;
   readonly #down: FrameBatch;
   readonly #words: Float64Array;
   readonly #dropAt: Int32Array;
-  readonly #at: Readonly<Record<CounterName, number>>;
+  readonly #at: Places;
   #own = new Uint32Array(0);
 
   /** @param mtu Largest payload behind an Ethernet header. */
@@ -61,9 +63,7 @@ export class Forwarder {
     for (const [drop, name] of Object.entries(COUNTER_OF_DROP)) {
       this.#dropAt[Number(drop)] = counters.at(name);
     }
-    this.#at = Object.fromEntries(
-      COUNTED.map((name) => [name, counters.at(name)]),
-    ) as Record<CounterName, number>;
+    this.#at = placesIn(counters);
   }
 
   /** Names the addresses whose datagrams are our own coming back; empty to take them all. */
@@ -94,7 +94,20 @@ export class Forwarder {
         if (count !== -FAULT.again && count !== -FAULT.interrupted) this.groupFault = count;
         return false;
       }
-      for (let slot = 0; slot < count; slot += 1) this.#deliver(batch, slot, tap);
+      let delivered = 0;
+      let octets = 0;
+      for (let slot = 0; slot < count; slot += 1) {
+        const length = this.#deliver(batch, slot, tap);
+        if (length > 0) {
+          delivered += 1;
+          octets += length;
+        }
+      }
+      const words = this.#words;
+      this.carried += count;
+      words[this.#at.group_received]! += count;
+      words[this.#at.frames_in]! += delivered;
+      words[this.#at.octets_in]! += octets;
       if (count < batch.slots) return false;
     }
     return true;
@@ -128,6 +141,7 @@ export class Forwarder {
       slot += 1;
     }
     batch.count = slot;
+    this.carried += slot;
     return more;
   }
 
@@ -156,9 +170,8 @@ export class Forwarder {
     }
   }
 
-  #deliver(batch: FrameBatch, slot: number, tap: TapPort | undefined): void {
-    const words = this.#words;
-    words[this.#at.group_received]! += 1;
+  /** Carries one datagram into the TAP. Returns the octets of its frame; 0 when it was dropped. */
+  #deliver(batch: FrameBatch, slot: number, tap: TapPort | undefined): number {
     const own = this.#own;
     for (let index = 0; index < own.length; index += 1) {
       if (own[index] === batch.source[slot]) return this.#drop("drop_own", 1);
@@ -166,46 +179,49 @@ export class Forwarder {
     if (batch.length[slot]! > batch.slotSize) return this.#drop("drop_truncated", 1);
     const drop = decapsulateV1(batch, slot);
     if (drop !== DROP.none) {
+      const words = this.#words;
       words[this.#dropAt[drop]!]! += 1;
       words[this.#at.malformed]! += 1;
       words[this.#at.dropped]! += 1;
-      return;
+      return 0;
     }
     if (this.tracer) this.tracer("in", batch.octets, batch.start[slot]!, batch.length[slot]!);
     if (!tap) return this.#drop("drop_no_tap", 1);
     const written = tap.write(batch, slot);
-    if (written >= 0) {
-      words[this.#at.frames_in]! += 1;
-      words[this.#at.octets_in]! += batch.length[slot]!;
-      return;
-    }
+    if (written >= 0) return batch.length[slot]!;
     if (written === -FAULT.invalid) return this.#drop("drop_runt", 1);
     if (written !== -FAULT.again && written !== -FAULT.noBuffers) this.tapFault = written;
-    this.#drop("drop_no_tap", 1);
+    return this.#drop("drop_no_tap", 1);
   }
 
-  #drop(name: CounterName, count: number): void {
+  /** Counts frames that are not carried. Returns 0, the octets that were. */
+  #drop(name: keyof Places, count: number): 0 {
     this.#words[this.#at[name]]! += count;
     this.#words[this.#at.dropped]! += count;
+    return 0;
   }
 }
 
-const COUNTED = [
-  "frames_in",
-  "frames_out",
-  "octets_in",
-  "octets_out",
-  "malformed",
-  "dropped",
-  "tap_received",
-  "tap_received_tagged",
-  "group_received",
-  "drop_runt",
-  "drop_own",
-  "drop_truncated",
-  "drop_too_big",
-  "drop_no_network",
-  "drop_network_busy",
-  "drop_no_tap",
-] as const;
-type CounterName = (typeof COUNTED)[number];
+type Places = ReturnType<typeof placesIn>;
+
+/** Where each counter stands. Written out, so that the object has a shape and no hash table. */
+function placesIn(counters: Counters) {
+  return {
+    frames_in: counters.at("frames_in"),
+    frames_out: counters.at("frames_out"),
+    octets_in: counters.at("octets_in"),
+    octets_out: counters.at("octets_out"),
+    malformed: counters.at("malformed"),
+    dropped: counters.at("dropped"),
+    tap_received: counters.at("tap_received"),
+    tap_received_tagged: counters.at("tap_received_tagged"),
+    group_received: counters.at("group_received"),
+    drop_own: counters.at("drop_own"),
+    drop_runt: counters.at("drop_runt"),
+    drop_truncated: counters.at("drop_truncated"),
+    drop_too_big: counters.at("drop_too_big"),
+    drop_no_network: counters.at("drop_no_network"),
+    drop_network_busy: counters.at("drop_network_busy"),
+    drop_no_tap: counters.at("drop_no_tap"),
+  };
+}

@@ -20,6 +20,15 @@ import { traceFrames } from "./trace.ts";
 
 /** Longest time between two looks at the stop word. */
 const WAIT_MS = 100;
+/** The clock is read every 16 turns while there is traffic. */
+const CLOCK_MASK = 15;
+/**
+ * More frames than 20,000 a second are a storm. To wake up for every one would then cost more than to
+ * carry it, so a rest lets some gather. It is far below the time that frames of a storm wait in queues
+ * anyway, and never happens at the rates of a station.
+ */
+const CROWDED_PER_MS = 20;
+const REST_MICROS = 20;
 const LOOK_EVERY = seconds(1);
 const RETRY_MIN = millis(250);
 const RETRY_MAX = seconds(5);
@@ -68,6 +77,14 @@ class Path implements Disposable {
   readonly #group = new Side<GroupPort>();
   #via: { readonly name: string; readonly state: InterfaceState } | undefined;
   #lookAt = 0 as Instant;
+  #lookNow = true;
+  #turns = 0;
+  /** When the clock was read last. */
+  #clockAt = 0 as Instant;
+  #carried = 0;
+  #crowded = false;
+  /** Whether a side was not emptied in the last turn. */
+  #more = false;
   #tapDrops = 0;
   #groupDrops = 0;
   #told = "";
@@ -87,13 +104,25 @@ class Path implements Disposable {
 
   /** Waits for input, at most 100 ms, and carries it. */
   turn(): void {
-    const now = this.ctx.platform.now();
-    if (now >= this.#lookAt) this.#look(now);
-    this.#poller.wait(WAIT_MS);
+    if (this.#crowded && !this.#more) this.ctx.platform.rest(REST_MICROS);
+    const idle = this.#poller.wait(this.#lookNow ? 0 : WAIT_MS) === 0;
+    this.#turns = (this.#turns + 1) & CLOCK_MASK;
+    // Reading the clock costs as much as a small system call, so busy turns do it now and then.
+    if (idle || this.#turns === 0) {
+      const now = this.ctx.platform.now();
+      const { carried } = this.#forwarder;
+      this.#crowded = carried - this.#carried > (now - this.#clockAt) * CROWDED_PER_MS;
+      this.#carried = carried;
+      this.#clockAt = now;
+      if (now >= this.#lookAt) this.#look(now);
+      this.#lookNow = false;
+    }
     const tap = this.#tap.port;
     const group = this.#group.port;
-    if (tap && this.#poller.ready(tap)) this.#forwarder.outward(tap, group);
-    if (group && this.#poller.ready(group)) this.#forwarder.inward(group, tap);
+    const out = tap !== undefined && this.#poller.ready(tap) && this.#forwarder.outward(tap, group);
+    const back = group !== undefined && this.#poller.ready(group) &&
+      this.#forwarder.inward(group, tap);
+    this.#more = out || back;
     if (this.#forwarder.tapFault !== 0 || this.#forwarder.groupFault !== 0) this.#mend();
   }
 
