@@ -2,6 +2,8 @@
  * The configuration: one YAML text in, a checked and frozen value or every problem at once out.
  * @module
  */
+import { createHash } from "node:crypto";
+import { ConfigReader } from "./config_reader.ts";
 import type { ModuleDef } from "./module.ts";
 import type { ControlConfig, LogConfig } from "./settings.ts";
 
@@ -56,4 +58,10 @@ export interface ConfigSource {
 export interface ConfigReading {
   readonly config: BusbarConfig | undefined;
   readonly problems: readonly Problem[];
+}
+
+/** Reads and checks a configuration. Never throws: whatever the text is, it gives problems. */
+export function readConfig(source: ConfigSource): ConfigReading {
+  const digest = `sha256:${createHash("sha256").update(source.text).digest("hex")}`;
+  return new ConfigReader(source, digest).read();
 }
