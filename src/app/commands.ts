@@ -6,11 +6,15 @@
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
+import { runCommand } from "./commands/run.ts";
+import { serviceCommands } from "./commands/service.ts";
 import { gooseListenCommand } from "./commands/goose_listen.ts";
 import { gooseSendCommand } from "./commands/goose_send.ts";
 
 /** Every subcommand, in the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
+  runCommand,
+  ...serviceCommands,
   gooseSendCommand,
   gooseListenCommand,
   decodeGooseCommand,

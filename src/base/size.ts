@@ -13,3 +13,12 @@ export function parseSize(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB|kB|MB|GB)$/.exec(text);
   return match ? Math.round(Number(match[1]) * SIZE_UNIT[match[2]!]!) : undefined;
 }
+
+/** Writes a size in the largest binary unit that holds it as a whole number: `64KiB`, `1000B`. */
+export function formatSize(octets: number): string {
+  for (const unit of ["GiB", "MiB", "KiB"] as const) {
+    const size = SIZE_UNIT[unit]!;
+    if (octets >= size && octets % size === 0) return `${octets / size}${unit}`;
+  }
+  return `${octets}B`;
+}

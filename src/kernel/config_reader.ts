@@ -76,15 +76,18 @@ export class ConfigReader {
     return this.#done({ digest: this.#digest, control, log, services, secrets });
   }
 
+  get #errors(): number {
+    return this.#problems.filter(({ severity }) => severity === "error").length;
+  }
+
   #done(config: BusbarConfig | undefined): ConfigReading {
     const problems = this.#problems.sort((a, b) => a.line - b.line || a.column - b.column);
-    const sound = !problems.some(({ severity }) => severity === "error");
-    return { config: sound && config ? freeze(config) : undefined, problems };
+    return { config: this.#errors === 0 && config ? freeze(config) : undefined, problems };
   }
 
   /** Checks one section against its schema; undefined when it has problems. */
   #section<T>(path: readonly string[], schema: Schema<T>, written: unknown): T | undefined {
-    const before = this.#problems.length;
+    const before = this.#errors;
     const value = this.#replace(path, schema, [], written, 0);
     for (const secret of secretPaths(schema)) {
       const found = valueAt(value, secret);
@@ -92,7 +95,7 @@ export class ConfigReader {
     }
     const result = checkValue(schema, value);
     if (result.issues === undefined) {
-      return this.#problems.length === before ? result.value : undefined;
+      return this.#errors === before ? result.value : undefined;
     }
     for (const issue of result.issues) this.#issue(path, schema, issue, value);
     return undefined;
@@ -153,6 +156,9 @@ export class ConfigReader {
 
   #issue<T>(root: readonly string[], schema: Schema<T>, issue: Issue, value: unknown): void {
     const path = [...root, ...issue.path];
+    // One sentence for one value is enough; the first says most.
+    const name = path.join(".");
+    if (this.#problems.some((known) => known.path === name && known.severity === "error")) return;
     if (issue.unknown) {
       const parent = issue.path.slice(0, -1);
       const fields = parent.length === 0 ? fieldsOf(schema) : fieldAt(schema, parent)?.fields ?? [];

@@ -8,8 +8,8 @@
  */
 import { z } from "zod";
 import { isAddress } from "../base/address.ts";
-import { parseSize } from "../base/size.ts";
-import { type Millis, parseSpan } from "../base/time.ts";
+import { formatSize, parseSize } from "../base/size.ts";
+import { formatSpan, type Millis, parseSpan } from "../base/time.ts";
 import type { Endpoint } from "../platform/ports.ts";
 
 /** A schema whose checked value is a `T`. Its input is what YAML holds. */
@@ -75,7 +75,8 @@ export function choice<const T extends readonly [string, ...string[]]>(words: T)
 
 /** A span of time with its unit, such as `15s`. A bare number is refused: nobody knows its unit. */
 export function duration(min: Millis, max: Millis) {
-  const message = `must be a time with its unit (250ms, 15s, 2m, 1h), from ${min}ms to ${max}ms`;
+  const range = `from ${formatSpan(min)} to ${formatSpan(max)}`;
+  const message = `must be a time with its unit (250ms, 15s, 2m, 1h), ${range}`;
   return z.string({ error: message }).transform((written, context): Millis => {
     const span = parseSpan(written);
     if (span !== undefined && span >= min && span <= max) return span;
@@ -87,7 +88,8 @@ export function duration(min: Millis, max: Millis) {
 /** A size in octets with its unit, such as `64KiB` or `2MiB`. A bare number is refused. */
 export function size(min: number, max: number) {
   const message =
-    `must be a size with its unit (512B, 64KiB, 2MiB, 1GiB), from ${min} to ${max} octets`;
+    `must be a size with its unit (512B, 64KiB, 2MiB, 1GiB), from ${formatSize(min)} to ` +
+    formatSize(max);
   return z.string({ error: message }).transform((written, context): number => {
     const octets = parseSize(written);
     if (octets !== undefined && octets >= min && octets <= max) return octets;

@@ -1,0 +1,135 @@
+/** `busbar run`: the main job, until it is told to stop. Also what `busbar` alone does. */
+import { readConfig } from "../../kernel/config.ts";
+import { LogHub } from "../../kernel/log.ts";
+import { jsonLine } from "../../kernel/log_line.ts";
+import { SystemClock } from "../../platform/clock.ts";
+import { SYSTEM_NET } from "../../platform/net.ts";
+import { SINGLE_NODE } from "../../points/authority.ts";
+import { Points } from "../../points/points.ts";
+import { type Command, EXIT, type Invocation } from "../command.ts";
+import { CONFIG_OPTION, findConfig } from "../config_file.ts";
+import { LogOutputs } from "../log_outputs.ts";
+import { MODULES } from "../modules.ts";
+import { Node } from "../node.ts";
+import { onPanic } from "../panic.ts";
+import { problemLines } from "../problems.ts";
+import { ServiceManager } from "../service_manager.ts";
+import { SYSTEM_THREADS } from "../threads.ts";
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+/** `--goose-bridge` and `--no-goose-bridge` for every module. */
+export const MODULE_OPTIONS = MODULES.map(({ name, summary }) => ({
+  name,
+  summary: `Whether this module runs, whatever the file says: ${summary}`,
+  negatable: true,
+}));
+
+/** The modules that the command line turns on or off. */
+export function moduleFlags(options: Invocation["options"]): Record<string, boolean> {
+  const flags: Record<string, boolean> = {};
+  for (const { name } of MODULES) {
+    const value = options[name];
+    if (typeof value === "boolean") flags[name] = value;
+  }
+  return flags;
+}
+
+export const runCommand: Command = {
+  name: "run",
+  summary: "Runs busbar until SIGTERM or SIGINT; SIGHUP reloads the configuration",
+  details: "Without a file it runs the built-in default: the GOOSE bridge, on loopback only. " +
+    "A module is on when the file has it, unless its flag says otherwise.",
+  options: [
+    CONFIG_OPTION,
+    ...MODULE_OPTIONS,
+    {
+      name: "log_level",
+      value: "LEVEL",
+      choices: LEVELS,
+      summary: "Least level that is logged, instead of the file's",
+    },
+  ],
+  args: [],
+  examples: ["busbar run --config_path /etc/busbar/busbar.yaml", "busbar --no-goose-bridge"],
+  run,
+};
+
+async function run(call: Invocation): Promise<number> {
+  const { options, terminal, signal } = call;
+  const named = options.config_path as string | undefined;
+  const level = options.log_level as (typeof LEVELS)[number] | undefined;
+  const clock = new SystemClock();
+  const read = async () => {
+    const { file, text } = await findConfig(named, terminal.env);
+    const flags = moduleFlags(options);
+    const reading = readConfig({ file, text, modules: MODULES, env: terminal.env, flags });
+    if (!reading.config || level === undefined) return { ...reading, file };
+    const { config } = reading;
+    return { ...reading, file, config: { ...config, log: { ...config.log, level } } };
+  };
+  const { config, problems, file } = await read();
+  if (!config) {
+    for (const line of problemLines(problems, file)) terminal.err(line);
+    return EXIT.config;
+  }
+  const log = new LogHub(clock);
+  const outputs = new LogOutputs(terminal, () => clock.epoch());
+  log.configure(config.log.level, outputs.open(config.log), config.secrets);
+  const kernel = log.of("kernel");
+  onPanic.handle = (error) => {
+    const code = "kernel.panic";
+    const message = "Uncaught error; busbar ends with 70";
+    const line = { at: clock.epoch(), level: "error", id: "kernel", code, message } as const;
+    terminal.out(jsonLine({ ...line, fields: { error } }, (text) => text));
+  };
+  for (const line of problemLines(problems, file)) kernel.warn("config.warning", line);
+  using manager = new ServiceManager({
+    env: terminal.env,
+    pid: Deno.pid,
+    clock,
+    log: kernel,
+  });
+  try {
+    const node = await Node.start({
+      config,
+      log,
+      outputs,
+      read,
+      memory: () => Deno.memoryUsage().rss,
+      around: {
+        clock,
+        random: Math.random,
+        net: SYSTEM_NET,
+        points: new Points(clock),
+        authority: SINGLE_NODE,
+        threads: SYSTEM_THREADS,
+      },
+    });
+    return await live(node, manager, signal);
+  } finally {
+    log.flush();
+    await outputs.flushed();
+  }
+}
+
+/** From ready to the end. */
+async function live(node: Node, manager: ServiceManager, signal: AbortSignal): Promise<number> {
+  const { host, port } = node.control.local;
+  const status = `Control port ${host}:${port}`;
+  const hangUp = () => {
+    manager.reloading();
+    void node.reload().then(({ ok }) => {
+      manager.reloaded(ok ? status : `${status}; the last reload was refused`);
+    });
+  };
+  Deno.addSignalListener("SIGHUP", hangUp);
+  manager.ready(status);
+  if (!signal.aborted) {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  }
+  Deno.removeSignalListener("SIGHUP", hangUp);
+  manager.stopping();
+  const leaked = await node.stop();
+  return leaked.length === 0 ? EXIT.ok : EXIT.failed;
+}
