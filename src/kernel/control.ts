@@ -6,7 +6,7 @@
  * and when there are too many connections the one that has been idle for longest goes.
  * @module
  */
-import { describe } from "../base/errors.ts";
+import { describe, OsError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Millis } from "../base/time.ts";
@@ -87,7 +87,14 @@ export class ControlPort implements AsyncDisposable {
 
   /** @throws OsError with a remedy when the address cannot be bound. */
   static async open(options: ControlPortOptions): Promise<ControlPort> {
-    return new ControlPort(options, await options.net.listen(options.listen));
+    try {
+      return new ControlPort(options, await options.net.listen(options.listen));
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      throw new OsError(error.code, `${error.message}: ${remedy(error)}`, error.detail, {
+        cause: error,
+      });
+    }
   }
 
   /** Connections that are open now. */
@@ -169,6 +176,18 @@ export class ControlPort implements AsyncDisposable {
         });
       }
     }
+  }
+}
+
+function remedy({ detail }: OsError): string {
+  switch (detail.errno) {
+    case "EADDRINUSE":
+      return "another program listens there; is busbar running already? Try `busbar status`, or set " +
+        "`control.listen` to another port";
+    case "EADDRNOTAVAIL":
+      return "this host has no such address; set `control.listen` to one that it has";
+    default:
+      return "set `control.listen` to an address and port that may be used";
   }
 }
 

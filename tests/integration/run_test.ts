@@ -66,7 +66,7 @@ class Child implements AsyncDisposable {
       if (found) return found;
       const left = deadline - Date.now();
       if (left <= 0) throw new Error(`No such line: ${this.text}\n${this.#errors}`);
-      let alarm = 0;
+      let alarm: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => alarm = setTimeout(resolve, left));
       await Promise.race([this.#woken.promise, late, this.#process.status]);
       clearTimeout(alarm);
@@ -231,7 +231,7 @@ Deno.test({
     child.configure({ ...EMPTY, modules: { "goose_bridge": { path0: path(0) } } });
     child.signal("SIGHUP");
     assertEquals((await child.code("config.loaded", 2)).stopped, ["goose_bridge.path1"]);
-    const links = () => namespace.run(["ip", "-br", "link"]).out;
+    const links = () => namespace.exec(["ip", "-br", "link"]).out;
     assert(links().includes("goose0") && !links().includes("goose1"), links());
     child.signal("SIGTERM");
     assertEquals((await child.end()).code, 0);

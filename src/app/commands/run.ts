@@ -60,6 +60,7 @@ async function run(call: Invocation): Promise<number> {
   const named = options.config_path as string | undefined;
   const level = options.log_level as (typeof LEVELS)[number] | undefined;
   const clock = new SystemClock();
+  using hangUps = new HangUps();
   const read = async () => {
     const { file, text } = await findConfig(named, terminal.env);
     const flags = moduleFlags(options);
@@ -106,29 +107,55 @@ async function run(call: Invocation): Promise<number> {
         threads: SYSTEM_THREADS,
       },
     });
-    return await live(node, manager, signal);
+    return await live(node, manager, hangUps, signal);
   } finally {
     log.flush();
     await outputs.flushed();
   }
 }
 
+/** SIGHUP from the first moment on: one that comes before there is something to reload is kept. */
+class HangUps implements Disposable {
+  #pending = false;
+  #handler: (() => void) | undefined;
+  readonly #listener = () => {
+    if (this.#handler) this.#handler();
+    else this.#pending = true;
+  };
+
+  constructor() {
+    Deno.addSignalListener("SIGHUP", this.#listener);
+  }
+
+  handle(handler: () => void): void {
+    this.#handler = handler;
+    if (this.#pending) handler();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGHUP", this.#listener);
+  }
+}
+
 /** From ready to the end. */
-async function live(node: Node, manager: ServiceManager, signal: AbortSignal): Promise<number> {
+async function live(
+  node: Node,
+  manager: ServiceManager,
+  hangUps: HangUps,
+  signal: AbortSignal,
+): Promise<number> {
   const { host, port } = node.control.local;
   const status = `Control port ${host}:${port}`;
-  const hangUp = () => {
+  manager.ready(status);
+  hangUps.handle(() => {
     manager.reloading();
     void node.reload().then(({ ok }) => {
       manager.reloaded(ok ? status : `${status}; the last reload was refused`);
     });
-  };
-  Deno.addSignalListener("SIGHUP", hangUp);
-  manager.ready(status);
+  });
   if (!signal.aborted) {
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   }
-  Deno.removeSignalListener("SIGHUP", hangUp);
   manager.stopping();
   const leaked = await node.stop();
   return leaked.length === 0 ? EXIT.ok : EXIT.failed;
