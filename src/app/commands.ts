@@ -9,12 +9,18 @@ import { decodeGooseCommand } from "./commands/decode.ts";
 import { runCommand } from "./commands/run.ts";
 import { serviceCommands } from "./commands/service.ts";
 import { gooseListenCommand } from "./commands/goose_listen.ts";
+import { gooseStatusCommands } from "./goose_witnesses.ts";
+import { reloadCommand, statusCommand, traceCommand } from "./commands/status.ts";
 import { gooseSendCommand } from "./commands/goose_send.ts";
 
 /** Every subcommand, in the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  statusCommand,
+  reloadCommand,
+  traceCommand,
   ...serviceCommands,
+  ...gooseStatusCommands,
   gooseSendCommand,
   gooseListenCommand,
   decodeGooseCommand,
