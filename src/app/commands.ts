@@ -6,6 +6,7 @@
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
+import { configCommands } from "./commands/config.ts";
 import { runCommand } from "./commands/run.ts";
 import { serviceCommands } from "./commands/service.ts";
 import { gooseListenCommand } from "./commands/goose_listen.ts";
@@ -16,6 +17,7 @@ import { gooseSendCommand } from "./commands/goose_send.ts";
 /** Every subcommand, in the order in which help shows them. */
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  ...configCommands,
   statusCommand,
   reloadCommand,
   traceCommand,

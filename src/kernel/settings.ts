@@ -44,7 +44,8 @@ export const LOG = section({
   format: choice(["auto", "json", "text"]).default("auto").describe(
     "Form on stdout; auto is text on a terminal and JSON lines elsewhere",
   ),
-  file: text().optional().describe("File to write as well, always as JSON lines"),
+  file: text().optional().describe("File to write as well, always as JSON lines")
+    .meta({ example: "/var/log/busbar/busbar.log" }),
   rotate_size: size(65_536, 2 ** 40).prefault("10MiB").describe(
     "Size at which the file is rotated",
   ),

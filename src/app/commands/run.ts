@@ -9,6 +9,7 @@ import { Points } from "../../points/points.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
 import { CONFIG_OPTION, findConfig } from "../config_file.ts";
 import { LogOutputs } from "../log_outputs.ts";
+import { MODULE_OPTIONS, moduleFlags } from "../module_flags.ts";
 import { MODULES } from "../modules.ts";
 import { Node } from "../node.ts";
 import { onPanic } from "../panic.ts";
@@ -17,23 +18,6 @@ import { ServiceManager } from "../service_manager.ts";
 import { SYSTEM_THREADS } from "../threads.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
-
-/** `--goose-bridge` and `--no-goose-bridge` for every module. */
-export const MODULE_OPTIONS = MODULES.map(({ name, summary }) => ({
-  name,
-  summary: `Whether this module runs, whatever the file says: ${summary}`,
-  negatable: true,
-}));
-
-/** The modules that the command line turns on or off. */
-export function moduleFlags(options: Invocation["options"]): Record<string, boolean> {
-  const flags: Record<string, boolean> = {};
-  for (const { name } of MODULES) {
-    const value = options[name];
-    if (typeof value === "boolean") flags[name] = value;
-  }
-  return flags;
-}
 
 export const runCommand: Command = {
   name: "run",
