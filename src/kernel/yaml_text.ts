@@ -41,6 +41,11 @@ const REMEDIES: Readonly<Record<string, string>> = {
   MISSING_CHAR: "Close the quote or the bracket that was opened",
 };
 
+/** Sentences of the library that speak to programmers. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: "holds more than one document",
+};
+
 /** Reads a text. Never throws. */
 export function readYaml(text: string): YamlText {
   const lines = new LineCounter();
@@ -48,6 +53,7 @@ export function readYaml(text: string): YamlText {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
+    merge: true,
     version: "1.2",
   });
   const place = (offset: number): Place => {
@@ -56,7 +62,7 @@ export function readYaml(text: string): YamlText {
   };
   const faults: YamlFault[] = [...document.errors, ...document.warnings].map((error) => {
     const remedy = REMEDIES[error.code];
-    const message = sentence(error.message);
+    const message = MESSAGES[error.code] ?? sentence(error.message);
     return { ...place(error.pos[0]), message, ...(remedy === undefined ? {} : { remedy }) };
   });
   const placeOf = (path: readonly string[], ofKey: boolean): Place => {
