@@ -1,6 +1,6 @@
 /**
- * The compile route: `deno compile`, which needs a base binary: the file that `DENORT_BIN` names, or
- * the one that Deno downloads.
+ * The compile route: `deno compile`, which needs a base binary: the file that `DENORT_BIN` names,
+ * or the one that Deno downloads.
  * @module
  */
 import type { Program } from "./pack.ts";

@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- talking to the terminal is what it is for
 /**
  * `deno task reference [--check]`: writes what is generated from the schemas: `config/sample.yaml`,
- * `config/schema.json`, and the tables between `<!-- config -->` and `<!-- /config -->` in the READMEs
- * of the modules. With `--check` it writes nothing and ends with 1 when something is stale.
+ * `config/schema.json`, and the tables between `<!-- config -->` and `<!-- /config -->` in the
+ * READMEs of the modules. With `--check` it writes nothing and ends with 1 when something is stale.
  * @module
  */
 import { MODULES } from "../src/app/modules.ts";

@@ -1,8 +1,8 @@
 /**
  * Network namespaces of a test's own, with veth pairs between them: the place for tests that need
  * real interfaces, TAPs and multicast. Nothing here touches an interface of the machine; a veth is
- * born with both ends already inside. Whatever happens, the namespaces go: by `using`, at the end of
- * the process, on Ctrl-C, or, after a `kill -9`, when the next run sweeps what dead runs left.
+ * born with both ends already inside. Whatever happens, the namespaces go: by `using`, at the end
+ * of the process, on Ctrl-C, or, after a `kill -9`, when the next run sweeps what dead runs left.
  *
  * ```ts
  * using pair = createPair();

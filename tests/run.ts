@@ -8,8 +8,8 @@
  * or the packed executable runs file by file, so that a crash loses one file and not the run.
  *
  * Arguments: parts of paths below `tests/` (`unit/kernel`, `e2e`) choose files, and leave out
- * formatting, lint and types unless named (`fmt`, `lint`, `check`, `build`). What begins with a dash
- * goes to `deno test` (`--filter=words`).
+ * formatting, lint and types unless named (`fmt`, `lint`, `check`, `build`). What begins with a
+ * dash goes to `deno test` (`--filter=words`).
  * @module
  */
 import { type Counts, EMPTY, parseReport, summary, total } from "./report.ts";

@@ -141,7 +141,8 @@ export class Node {
    */
   reload(): Promise<ReloadResult> {
     const result = this.#reloading.then(() => this.#reload());
-    this.#reloading = result.catch(() => {});
+    // Whoever asked is told of a failure; the next one only waits for the end.
+    this.#reloading = result.then(() => undefined, () => undefined);
     return result;
   }
 

@@ -1,6 +1,6 @@
 /**
- * The last resort for an error that nobody caught, which is always a bug of ours: it is told, with its
- * stack, and the process ends with 70, so that the service manager starts a sound one.
+ * The last resort for an error that nobody caught, which is always a bug of ours: it is told, with
+ * its stack, and the process ends with 70, so that the service manager starts a sound one.
  * @module
  */
 import { describe } from "../base/errors.ts";

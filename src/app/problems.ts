@@ -2,8 +2,8 @@
 import type { Problem } from "../kernel/config.ts";
 
 /**
- * One line for each problem: `busbar.yaml:12:7 modules.goose_bridge.path0.mtu: must be a whole number
- * from 576 to 9000 (is 99999). Remedy`.
+ * One line for each problem: `busbar.yaml:12:7 modules.goose_bridge.path0.mtu: must be a whole
+ * number from 576 to 9000 (is 99999). Remedy`.
  *
  * @param file Name of the file; absent where it is known.
  */

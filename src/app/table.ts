@@ -1,6 +1,6 @@
 /**
- * Plain aligned tables, and the width of text on a terminal: Chinese, Japanese and Korean characters
- * and emoji take two columns, combining marks none. Unicode Standard Annex #11.
+ * Plain aligned tables, and the width of text on a terminal: Chinese, Japanese and Korean
+ * characters and emoji take two columns, combining marks none. Unicode Standard Annex #11.
  * @module
  */
 

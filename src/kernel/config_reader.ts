@@ -1,6 +1,7 @@
 /**
- * The steps from a YAML text to a checked configuration: text, environment, sections, modules, claims.
- * Every step goes on after a problem as far as it can, so that the operator sees all of them at once.
+ * The steps from a YAML text to a checked configuration: text, environment, sections, modules,
+ * claims. Every step goes on after a problem as far as it can, so that the operator sees all of
+ * them at once.
  * @module
  */
 import { isLoopback } from "../base/address.ts";

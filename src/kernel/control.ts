@@ -1,9 +1,9 @@
 /**
- * The control port: HTTP and JSON lines on one TCP port. The first octet that is no space decides: `{`
- * begins JSON lines, everything else is HTTP. What can be asked is in the registry.
+ * The control port: HTTP and JSON lines on one TCP port. The first octet that is no space decides:
+ * `{` begins JSON lines, everything else is HTTP. What can be asked is in the registry.
  *
- * Nobody can hold up anybody else: each connection has its own time-outs, heads and bodies are bounded,
- * and when there are too many connections the one that has been idle for longest goes.
+ * Nobody can hold up anybody else: each connection has its own time-outs, heads and bodies are
+ * bounded, and when there are too many connections the one that has been idle for longest goes.
  * @module
  */
 import { describe, OsError } from "../base/errors.ts";
@@ -119,7 +119,8 @@ export class ControlPort implements AsyncDisposable {
     try {
       for await (const accepted of this.#listener) this.#begin(accepted);
     } catch (error) {
-      // The port stays what it is; connections that are open go on. /status shows no more than that.
+      // The port stays what it is; connections that are open go on. /status shows no more than
+      // that.
       if (!this.#closing) log.error("control.accept", "Control port takes no more", { error });
     }
   }
@@ -169,7 +170,8 @@ export class ControlPort implements AsyncDisposable {
       } else if (first[0] === BRACE) await serveLines(session, first, context);
       else await serveHttp(session, first, context);
     } catch (error) {
-      // A connection that breaks is the peer's business, and a bug here must not take the port along.
+      // A connection that breaks is the peer's business, and a bug here must not take the port
+      // along.
       if (!session.closed.aborted) {
         log.debug("control.lost", `Connection was lost: ${describe(error)}`, {
           remote: session.remote,
@@ -182,8 +184,8 @@ export class ControlPort implements AsyncDisposable {
 function remedy({ detail }: OsError): string {
   switch (detail.errno) {
     case "EADDRINUSE":
-      return "another program listens there; is busbar running already? Try `busbar status`, or set " +
-        "`control.listen` to another port";
+      return "another program listens there; is busbar running already? Try `busbar status`, or " +
+        "set `control.listen` to another port";
     case "EADDRNOTAVAIL":
       return "this host has no such address; set `control.listen` to one that it has";
     default:

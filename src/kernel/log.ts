@@ -1,6 +1,6 @@
 /**
- * The log of the process: lines of all services, those of workers too, folded, filtered by level and
- * handed to the outputs.
+ * The log of the process: lines of all services, those of workers too, folded, filtered by level
+ * and handed to the outputs.
  * @module
  */
 import type { LineLevel, Log, LogFields, LogLevel, LogLine } from "../base/log.ts";

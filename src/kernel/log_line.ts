@@ -1,6 +1,6 @@
 /**
- * Lines of the log as text: what is secret hidden, what is too large cut, as JSON for machines or in
- * columns for people. Pure.
+ * Lines of the log as text: what is secret hidden, what is too large cut, as JSON for machines or
+ * in columns for people. Pure.
  * @module
  */
 import { describe, imageOf } from "../base/errors.ts";

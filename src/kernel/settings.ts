@@ -23,8 +23,8 @@ export const CONTROL = section({
     "Address and port of the control port: HTTP and JSON lines. Beyond loopback it needs a token",
   ),
   token: secret().optional().describe(
-    "Shared secret of at least 16 characters, as `${NAME}` from the environment; needed to change " +
-      "anything, and to read unless public_read",
+    "Shared secret of at least 16 characters, as `${NAME}` from the environment; needed to " +
+      "change anything, and to read unless public_read",
   ),
   public_read: flag().default(false).describe(
     "Whether /status and /metrics may be read without the token",

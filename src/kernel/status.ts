@@ -1,6 +1,6 @@
 /**
- * What is shown of a node: the document behind /status, its health, and the routes and messages of the
- * node itself.
+ * What is shown of a node: the document behind /status, its health, and the routes and messages of
+ * the node itself.
  * @module
  */
 import { metricsText } from "./metrics.ts";

@@ -1,7 +1,7 @@
 /**
- * Keeps services alive until it is told to stop them. Flat: no tree and no order of starting, for the
- * only thing between services is the points. It never gives up, for nobody stands beside the box;
- * only a service whose configuration is wrong waits for another one.
+ * Keeps services alive until it is told to stop them. Flat: no tree and no order of starting, for
+ * the only thing between services is the points. It never gives up, for nobody stands beside the
+ * box; only a service whose configuration is wrong waits for another one.
  * @module
  */
 import { BugError, ConfigError, describe } from "../base/errors.ts";
@@ -92,8 +92,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts a service and returns at once; how it fares is read from {@linkcode status}. One that has
-   * leaked under the same name is waited for first.
+   * Starts a service and returns at once; how it fares is read from {@linkcode status}. One that
+   * has leaked under the same name is waited for first.
    */
   start(spec: ServiceSpec): void {
     const before = this.#services.get(spec.id);

@@ -1,8 +1,8 @@
 /**
  * Runs a service in a thread of its own and watches over it. To the supervisor it is a run like any
- * other: it resolves after an asked stop and rejects after a failure, whether the service threw, the
- * thread crashed, or it is stuck. A stuck thread is parked and what it held open is closed, so that
- * the next run finds its interfaces and ports free.
+ * other: it resolves after an asked stop and rejects after a failure, whether the service threw,
+ * the thread crashed, or it is stuck. A stuck thread is parked and what it held open is closed, so
+ * that the next run finds its interfaces and ports free.
  * @module
  */
 import type { Counters } from "../base/counters.ts";

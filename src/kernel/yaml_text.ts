@@ -1,6 +1,6 @@
 /**
- * YAML with positions, and the only file that imports the YAML library. A text becomes plain data, and
- * every path in it can be found again as line and column.
+ * YAML with positions, and the only file that imports the YAML library. A text becomes plain data,
+ * and every path in it can be found again as line and column.
  * @module
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from "yaml";

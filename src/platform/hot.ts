@@ -1,8 +1,8 @@
 /**
  * What a service of the byte plane may ask of the system. It runs in a worker whose loop never
  * awaits: every call here is a plain synchronous call. Frames live in a {@linkcode FrameBatch} that
- * is allocated once; nothing on the path of a frame allocates, and nothing there throws: a call that
- * failed returns a negative {@linkcode FAULT}.
+ * is allocated once; nothing on the path of a frame allocates, and nothing there throws: a call
+ * that failed returns a negative {@linkcode FAULT}.
  * @module
  */
 import type { Instant } from "../base/time.ts";
@@ -26,9 +26,10 @@ export const FAULT = {
 } as const;
 
 /**
- * A fixed set of equal slots for frames. Slot `i` is the octets from `i * slotSize` on, `slotSize` of
- * them; its frame begins at `start[i]` (an offset into `octets`) and is `length[i]` long. A frame is
- * rewritten in place: moving `start` gives or takes header octets without copying the payload.
+ * A fixed set of equal slots for frames. Slot `i` is the octets from `i * slotSize` on, `slotSize`
+ * of them; its frame begins at `start[i]` (an offset into `octets`) and is `length[i]` long. A
+ * frame is rewritten in place: moving `start` gives or takes header octets without copying the
+ * payload.
  */
 export interface FrameBatch {
   readonly octets: Uint8Array;

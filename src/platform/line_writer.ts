@@ -1,6 +1,6 @@
 /**
- * Lines to stdout and to a file, in the background and in order. The queue is bounded: a reader that
- * is slow or a disk that is full costs lines, which are counted, and never holds anybody up.
+ * Lines to stdout and to a file, in the background and in order. The queue is bounded: a reader
+ * that is slow or a disk that is full costs lines, which are counted, and never holds anybody up.
  * @module
  */
 import type { Millis } from "../base/time.ts";

@@ -1,7 +1,7 @@
 /**
- * HTTP/1.1 requests out of octets, as they come, within limits; and answers as octets. RFC 9112. What
- * is not supported on purpose: line feeds without carriage return, folded header lines, trailers that
- * mean anything, and every coding but `chunked`.
+ * HTTP/1.1 requests out of octets, as they come, within limits; and answers as octets. RFC 9112.
+ * What is not supported on purpose: line feeds without carriage return, folded header lines,
+ * trailers that mean anything, and every coding but `chunked`.
  * @module
  */
 

@@ -1,7 +1,7 @@
 /**
- * busbar as its users have it: the executable that `deno task build` wrote, started with a YAML file
- * in a network namespace, asked by its control port there, and stopped. With `BUSBAR_E2E=source` the
- * program runs from source instead, for work on it between two builds.
+ * busbar as its users have it: the executable that `deno task build` wrote, started with a YAML
+ * file in a network namespace, asked by its control port there, and stopped. With
+ * `BUSBAR_E2E=source` the program runs from source instead, for work on it between two builds.
  * @module
  */
 import type { Namespace } from "../netns.ts";

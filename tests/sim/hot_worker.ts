@@ -1,6 +1,6 @@
 /**
- * A worker script of the tests, in the place of `app/worker_main.ts`: services that obey, fail, crash
- * and get stuck in every way there is.
+ * A worker script of the tests, in the place of `app/worker_main.ts`: services that obey, fail,
+ * crash and get stuck in every way there is.
  * @module
  */
 import { OsError } from "../../src/base/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * Editing the configuration safely: on a copy, which replaces the file, in one step and with its mode
- * and owner, only when it is valid.
+ * Editing the configuration safely: on a copy, which replaces the file, in one step and with its
+ * mode and owner, only when it is valid.
  * @module
  */
 import { AppError } from "../../base/errors.ts";

@@ -19,6 +19,7 @@ import { SYSTEM_THREADS } from "../threads.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
+/** The main job. */
 export const runCommand: Command = {
   name: "run",
   summary: "Runs busbar until SIGTERM or SIGINT; SIGHUP reloads the configuration",

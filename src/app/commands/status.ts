@@ -36,6 +36,7 @@ interface Shown {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** How everything fares. */
 export const statusCommand: Command = {
   name: "status",
   summary: "Shows how every service fares",
@@ -55,6 +56,7 @@ export const statusCommand: Command = {
   run: status,
 };
 
+/** The configuration, read anew. */
 export const reloadCommand: Command = {
   name: "reload",
   summary: "Has the running busbar read its configuration anew; only what changed restarts",
@@ -71,6 +73,7 @@ export const reloadCommand: Command = {
   },
 };
 
+/** Frames, written to the log. */
 export const traceCommand: Command = {
   name: "trace",
   summary: "Sets how much of each frame of a service is written to the log",

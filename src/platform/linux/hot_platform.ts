@@ -18,7 +18,8 @@ export function createHotPlatform(): HotPlatform {
     interfaces ??= new Interfaces();
     return interfaces.state(name);
   };
-  // `performance` cannot follow a step of the wall clock; the difference is measured anew now and then.
+  // `performance` cannot follow a step of the wall clock; the difference is measured anew now and
+  // then.
   let offset = Date.now() - (origin + performance.now());
   let checkedAt = performance.now();
   return {

@@ -1,8 +1,8 @@
 /**
  * Batches of frames that the kernel fills and empties with one call: `recvmmsg(2)`, `sendmmsg(2)`.
  *
- * Everything is allocated once. Beside the octets there are three arrays of C structures, the same on
- * x86-64 and ARM64 (LP64, <bits/types/struct_msghdr.h>, <sys/uio.h>, <netinet/in.h>):
+ * Everything is allocated once. Beside the octets there are three arrays of C structures, the same
+ * on x86-64 and ARM64 (LP64, <bits/types/struct_msghdr.h>, <sys/uio.h>, <netinet/in.h>):
  *
  * | struct | size | fields at |
  * |---|---|---|

@@ -1,6 +1,6 @@
 /**
- * Messages to the service manager: `READY=1`, `WATCHDOG=1` and others as datagrams to the unix socket
- * that `$NOTIFY_SOCKET` names. sd_notify(3)
+ * Messages to the service manager: `READY=1`, `WATCHDOG=1` and others as datagrams to the unix
+ * socket that `$NOTIFY_SOCKET` names. sd_notify(3)
  * @module
  */
 import { OsError } from "../../base/errors.ts";

@@ -30,8 +30,8 @@ export class Tap implements TapPort {
   }
 
   /**
-   * Makes the TAP, or adopts a persistent one of that name; then sets address, MTU and queue length,
-   * and brings it up. On any failure nothing is left behind.
+   * Makes the TAP, or adopts a persistent one of that name; then sets address, MTU and queue
+   * length, and brings it up. On any failure nothing is left behind.
    *
    * @throws OsError EACCES/EPERM without privilege, ENOENT without the device, EBUSY when another
    * process has it, EINVAL when the name belongs to something that is not a TAP.

@@ -125,8 +125,8 @@ export class Publisher {
     const wait = pace.kind === "rate"
       ? millis(1000 / pace.perSecond)
       : intervalAfter(this.#sinceChange, pace.curve);
-    // From when it was due, not from when it went out, so that the rate is kept on average. A change
-    // between two messages of a rate does not move the next.
+    // From when it was due, not from when it went out, so that the rate is kept on average. A
+    // change between two messages of a rate does not move the next.
     if (this.#deadline <= now) this.#deadline = after(this.#deadline, wait);
     return wait;
   }

@@ -1,8 +1,8 @@
 /**
  * Wire format 1: an 18-octet header and what followed the EtherType. See `mod.ts` for the table.
  *
- * Both directions work in place, for the new header ends where the old one ended: only header octets
- * are written, the payload is not touched. Nothing is allocated.
+ * Both directions work in place, for the new header ends where the old one ended: only header
+ * octets are written, the payload is not touched. Nothing is allocated.
  * @module
  */
 import { DROP, type Drop, ETHER_TYPE, V1_HEADER, V1_PRIORITY } from "./constants.ts";
@@ -18,8 +18,8 @@ export interface Frames {
 export type Destinations = "goose" | "any";
 
 /**
- * Turns the Ethernet frame in a slot into a datagram. There have to be `V1_HEADROOM` octets in front
- * of it.
+ * Turns the Ethernet frame in a slot into a datagram. There have to be `V1_HEADROOM` octets in
+ * front of it.
  *
  * @param high Microseconds since the Unix epoch, divided by 2^32.
  * @param low The lower 32 bits of the same.

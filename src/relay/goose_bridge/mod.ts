@@ -1,6 +1,6 @@
 /**
- * GOOSE bridge: carries IEC 61850 GOOSE frames between a TAP interface and a UDP multicast group, so
- * that unmodified applications work across a routed or cloud network.
+ * GOOSE bridge: carries IEC 61850 GOOSE frames between a TAP interface and a UDP multicast group,
+ * so that unmodified applications work across a routed or cloud network.
  *
  * One instance is one path, with a worker, a TAP and sockets of its own: nothing is shared, so one
  * path can fail without the other noticing.

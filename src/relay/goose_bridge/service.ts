@@ -23,9 +23,9 @@ const WAIT_MS = 100;
 /** The clock is read every 16 turns while there is traffic. */
 const CLOCK_MASK = 15;
 /**
- * More frames than 20,000 a second are a storm. To wake up for every one would then cost more than to
- * carry it, so a rest lets some gather. It is far below the time that frames of a storm wait in queues
- * anyway, and never happens at the rates of a station.
+ * More frames than 20,000 a second are a storm. To wake up for every one would then cost more than
+ * to carry it, so a rest lets some gather. It is far below the time that frames of a storm wait in
+ * queues anyway, and never happens at the rates of a station.
  */
 const CROWDED_PER_MS = 20;
 const REST_MICROS = 20;

@@ -130,7 +130,8 @@ Deno.test("Wrong word ends with code 2, one line, and where to read more", async
     [["run", "-c"], "-c needs a value: -c FILE", "run "],
     [
       ["run", "-c", "--goose-bridge"],
-      "-c needs a value, and --goose-bridge is an option; write --config_path=--goose-bridge if it is meant as a value",
+      "-c needs a value, and --goose-bridge is an option; write --config_path=--goose-bridge " +
+      "if it is meant as a value",
       "run ",
     ],
     [["status", "--json=1"], "--json takes no value", "status "],
