@@ -28,7 +28,7 @@ export function sampleYaml(modules: readonly ModuleDef[]): string {
     "log:",
     ...sampleFields(fieldsOf(LOG), 2),
     "",
-    "# A module is on when it stands here; a flag (--goose-bridge, --no-goose-bridge) overrules it.",
+    "# A module is on when it stands here; --goose-bridge or --no-goose-bridge overrules it.",
     "modules:",
   ];
   for (const module of modules) {
