@@ -85,9 +85,11 @@ Deno.test({
     const sets = ["inh", "ambient", "bounding"].map((set) =>
       `--${set}-caps=-all,+net_admin,+net_raw`.replace("bounding-caps", "bounding-set")
     );
-    const script = `ip link set lo up && exec setpriv "$@"`;
+    // The device may be for root only where no service manager has set it up.
+    const script = `mknod -m 666 ${home}/tun c 10 200 && mount --bind ${home}/tun /dev/net/tun &&
+      ip link set lo up && exec setpriv "$@"`;
     const child = new Deno.Command("unshare", {
-      args: ["-n", "sh", "-c", script, "sh", ...user, ...sets, `${home}/busbar`, "run"]
+      args: ["-n", "-m", "sh", "-c", script, "sh", ...user, ...sets, `${home}/busbar`, "run"]
         .concat("--config_path", `${home}/busbar.yaml`),
       env: { BUSBAR_CACHE: `${home}/cache` },
       cwd: home,
@@ -133,6 +135,11 @@ async function bridgeStates(pid: number): Promise<string[]> {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }`;
+  // Before the child has its own namespace, nsenter would lead into ours.
+  const own = Deno.readLinkSync("/proc/self/ns/net");
+  while (Deno.readLinkSync(`/proc/${pid}/ns/net`) === own) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   const { code, out, err } = await run(
     "nsenter",
     ...["-t", String(pid), "-n", Deno.execPath(), "eval", "--no-config", ask],

@@ -302,6 +302,8 @@ function remedied(error: OsError): string {
   const text = describe(error);
   switch (error.detail.errno) {
     case "EACCES":
+      return `${text}: run as root, or let everybody open the device ` +
+        "(`chmod 666 /dev/net/tun`) and give busbar the capability NET_ADMIN";
     case "EPERM":
       return `${text}: run as root, or with the capabilities NET_ADMIN and NET_RAW ` +
         "(`busbar service install` sets them up)";
