@@ -166,6 +166,27 @@ Deno.test("run reloads by SIGHUP and by request; a bad file changes nothing and 
   assert(JSON.parse((await get(child, "/status")).body).config !== before);
 });
 
+Deno.test("run writes its log into a file as well, and takes new settings at a reload", async () => {
+  await using child = new Child(EMPTY);
+  await child.code("kernel.started");
+  const file = `${child.folder}/busbar.log`;
+  child.configure({ ...EMPTY, log: { file, format: "text" } });
+  child.signal("SIGHUP");
+  // From now on stdout is text, which is not read here; the file has lines of JSON.
+  let text = "";
+  while (!text.includes("config.loaded")) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    try {
+      text = Deno.readTextFileSync(file);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  assertEquals(JSON.parse(text.split("\n")[0]!).code, "config.loaded");
+  const { log } = JSON.parse((await get(child, "/status")).body);
+  assertEquals(Object.keys(log), ["stdout", "file"]);
+});
+
 Deno.test("run keeps the control port when a reload moves it to an address that is taken", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using child = new Child(EMPTY);
