@@ -152,6 +152,17 @@ export function joinNamespaces(a: Namespace, b: Namespace, link: LinkOptions): v
   }
 }
 
+/**
+ * Resolves when a process that was started by `unshare -n` has its own network; before that, nsenter
+ * would lead into ours. @throws Error when it has ended.
+ */
+export async function untilOwnNetwork(pid: number): Promise<void> {
+  const own = Deno.readLinkSync("/proc/self/ns/net");
+  while (Deno.readLinkSync(`/proc/${pid}/ns/net`) === own) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** The usual place: two namespaces, `eth0` in both, 10.79.0.1 and 10.79.0.2; or links as given. */
 export function createPair(
   links: readonly LinkOptions[] = [{ name: "eth0", a: "10.79.0.1/24", b: "10.79.0.2/24" }],

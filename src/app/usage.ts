@@ -149,7 +149,9 @@ function readOptions(command: Command, word: string): Typed[] {
       throw new UsageError(`Unknown option ${typed}${didYouMean(meant)}`, command.name);
     }
     const rest = word.slice(at + 1);
-    if (option.value !== undefined && rest !== "") {
+    // A value that may be left out is given by = only, or the next letter would be taken for one.
+    const taken = valueIsOptional(option) ? rest.startsWith("=") : rest !== "";
+    if (option.value !== undefined && taken) {
       found.push({ option, typed, value: rest.startsWith("=") ? rest.slice(1) : rest });
       break;
     }

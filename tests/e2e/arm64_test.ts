@@ -1,6 +1,7 @@
 /** The ARM64 executable, run by an emulator of that processor. */
 import { assert, assertEquals } from "../assert.ts";
 import { missing, needs } from "../needs.ts";
+import { untilOwnNetwork } from "../netns.ts";
 import { PACKED_ARM64 } from "./packed.ts";
 
 const LIBC = "/usr/aarch64-linux-gnu";
@@ -89,6 +90,7 @@ async function statusOf(
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }`;
+  await untilOwnNetwork(pid);
   const { success, stdout, stderr } = await new Deno.Command("nsenter", {
     args: ["-t", String(pid), "-n", Deno.execPath(), "eval", "--no-config", ask],
     env: { DENO_NO_UPDATE_CHECK: "1" },

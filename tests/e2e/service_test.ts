@@ -1,6 +1,7 @@
 /** The systemd unit, judged by systemd's own tools, and its limits tried on the executable. */
 import { assert, assertEquals } from "../assert.ts";
 import { needs } from "../needs.ts";
+import { untilOwnNetwork } from "../netns.ts";
 import { PACKED } from "./packed.ts";
 
 /** Exposure that `systemd-analyze security` may find; 10 is the worst, no sandbox at all. */
@@ -135,11 +136,7 @@ async function bridgeStates(pid: number): Promise<string[]> {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }`;
-  // Before the child has its own namespace, nsenter would lead into ours.
-  const own = Deno.readLinkSync("/proc/self/ns/net");
-  while (Deno.readLinkSync(`/proc/${pid}/ns/net`) === own) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await untilOwnNetwork(pid);
   const { code, out, err } = await run(
     "nsenter",
     ...["-t", String(pid), "-n", Deno.execPath(), "eval", "--no-config", ask],

@@ -33,7 +33,7 @@ async function read({ options, terminal }: Invocation): Promise<Read> {
 
 const checkCommand: Command = {
   name: "check",
-  summary: "Checks the configuration: every problem with its place and remedy",
+  summary: "Checks the configuration; shows every problem",
   details:
     "Exit code 0 when it is valid, 2 when it is not. Checks what two services cannot share, " +
     "too: ports, interfaces, devices.",

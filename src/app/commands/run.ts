@@ -22,7 +22,7 @@ const LEVELS = ["debug", "info", "warn", "error"] as const;
 /** The main job. */
 export const runCommand: Command = {
   name: "run",
-  summary: "Runs busbar until SIGTERM or SIGINT; SIGHUP reloads the configuration",
+  summary: "Runs busbar until SIGTERM; SIGHUP reloads the file",
   details: "Without a file it runs the built-in default: the GOOSE bridge, on loopback only. " +
     "A module is on when the file has it, unless its flag says otherwise.",
   options: [

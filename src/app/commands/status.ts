@@ -59,7 +59,7 @@ export const statusCommand: Command = {
 /** The configuration, read anew. */
 export const reloadCommand: Command = {
   name: "reload",
-  summary: "Has the running busbar read its configuration anew; only what changed restarts",
+  summary: "Reads the configuration anew; restarts what changed",
   details: "With any problem the old configuration stays, the problems are shown, and the exit " +
     "code is 2.",
   options: TARGET_OPTIONS,
@@ -76,7 +76,7 @@ export const reloadCommand: Command = {
 /** Frames, written to the log. */
 export const traceCommand: Command = {
   name: "trace",
-  summary: "Sets how much of each frame of a service is written to the log",
+  summary: "Sets how much of a service's frames is logged",
   options: TARGET_OPTIONS,
   args: [
     { name: "id", summary: "The service, such as goose_bridge.path0" },
