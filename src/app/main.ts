@@ -10,6 +10,8 @@ import { createTerminal, PROCESS } from "./terminal.ts";
 
 /** Added to the number of a signal that ends the process at once, as shells do. */
 const SIGNAL_EXIT = 128;
+/** Signals this close together are one request. */
+const ONCE_MS = 1000;
 const STOP_SIGNALS = [["SIGINT", 2], ["SIGTERM", 15]] as const;
 
 /**
@@ -30,10 +32,14 @@ export async function main(args: readonly string[]): Promise<number> {
     onPanic.handle(event.error);
     Deno.exit(EXIT.bug);
   });
+  let askedAt: number | undefined;
   for (const [signal, number] of STOP_SIGNALS) {
     Deno.addSignalListener(signal, () => {
-      // Whoever asks a second time does not want to wait.
-      if (stop.signal.aborted) Deno.exit(SIGNAL_EXIT + number);
+      const now = performance.now();
+      askedAt ??= now;
+      // Whoever asks a second time does not want to wait. But a shell and a task runner in between
+      // send the same Ctrl-C more than once.
+      if (now - askedAt > ONCE_MS) Deno.exit(SIGNAL_EXIT + number);
       stop.abort();
     });
   }

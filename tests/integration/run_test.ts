@@ -134,6 +134,14 @@ Deno.test("run serves /status, ends by SIGTERM with 0, and logs lines of JSON", 
   assert(child.lines.some(({ code }) => code === "kernel.stopped"), child.text);
 });
 
+Deno.test("run takes signals that come at once as one, and ends in good order", async () => {
+  await using child = new Child(EMPTY);
+  await child.code("kernel.started");
+  for (const signal of ["SIGTERM", "SIGTERM", "SIGINT"] as const) child.signal(signal);
+  assertEquals((await child.end()).code, 0);
+  assert(child.lines.some(({ code }) => code === "kernel.stopped"), child.text);
+});
+
 Deno.test("run never shows a secret, neither in the log nor in /status nor in /metrics", async () => {
   const config = { control: { listen: "127.0.0.1:0", token: "${TOKEN}" }, log: { level: "debug" } };
   await using child = new Child({ ...config, modules: {} });
