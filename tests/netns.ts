@@ -153,8 +153,8 @@ export function joinNamespaces(a: Namespace, b: Namespace, link: LinkOptions): v
 }
 
 /**
- * Resolves when a process that was started by `unshare -n` has its own network; before that, nsenter
- * would lead into ours. @throws Error when it has ended.
+ * Resolves when a process that was started by `unshare -n` has its own network; before that,
+ * nsenter would lead into ours. @throws Error when it has ended.
  */
 export async function untilOwnNetwork(pid: number): Promise<void> {
   const own = Deno.readLinkSync("/proc/self/ns/net");
