@@ -271,7 +271,8 @@ Deno.test({
     using pair = createPair();
     await using a = await startOne(pair.a);
     pair.b.exec(["ip", "route", "add", "224.0.0.0/4", "dev", "eth0"]);
-    // (printf sends at every line feed, so there is none.) Source, time, tagged, VLAN 5, then APPID, length and a PDU that is none; then a runt.
+    // (printf sends at every line feed, so there is none.) Source, time, tagged, VLAN 5, then
+    // APPID, length and a PDU that is none; then a runt.
     const header = "00112233445500063960" + "7acc6640" + "00010005";
     const octets = `${header}03e8000c00000000dead`.replace(/../g, "\\x$&");
     const send = `printf '${octets}' > /dev/udp/224.0.1.100/61850`;
