@@ -77,9 +77,10 @@ Deno.test("status is a table; its exit code says whether a service is down", asy
   assertEquals(code, 0);
   assertEquals(out.split("\n"), [
     "busbar 9.9.9: Running, degraded, for 1m30s",
-    "SERVICE  STATE     SINCE  RESTARTS  IN  OUT  DROPPED  WHY",
+    "SERVICE  STATE     SINCE  RESTARTS  IN  OUT  DROPPED",
     "a.b      up         1m1s         2  12   34        5",
-    "c        degraded   1m1s         2  12   34        5  Peer is away",
+    "c        degraded   1m1s         2  12   34        5",
+    "c: Peer is away",
   ]);
   const down = await serve([service("a", "waiting", "Oops")]);
   await using _down = down.port;

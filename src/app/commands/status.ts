@@ -6,7 +6,7 @@ import { pause, SystemClock } from "../../platform/clock.ts";
 import { ControlClient, controlTarget, TARGET_OPTIONS } from "../client.ts";
 import { type Command, EXIT, type Invocation, type Terminal } from "../command.ts";
 import { TRACE_LEVELS } from "../services.ts";
-import { cutTo, table, widthOf } from "../table.ts";
+import { cutTo, table, widthOf, wrap } from "../table.ts";
 import { UsageError } from "../usage.ts";
 
 const ESCAPE = "\x1b[";
@@ -187,11 +187,10 @@ export function overview(document: Json, terminal: Terminal): string[] {
     { title: "IN", align: "right" },
     { title: "OUT", align: "right" },
     { title: "DROPPED", align: "right" },
-    { title: "WHY" },
   ] as const;
   const lines = table(
     columns,
-    rows.map(([id, { state, since_s: since, restarts, why, counters }]) => [
+    rows.map(([id, { state, since_s: since, restarts, counters }]) => [
       id,
       state,
       formatSpan(seconds(since)),
@@ -199,9 +198,12 @@ export function overview(document: Json, terminal: Terminal): string[] {
       count(counters.frames_in),
       count(counters.frames_out),
       count(counters.dropped),
-      why ?? "",
     ]),
     terminal.columns,
+  );
+  // Reasons hold remedies, which must not be cut.
+  const reasons = rows.flatMap(([id, { why }]) =>
+    why === undefined ? [] : wrap(`${id}: ${why}`, terminal.columns)
   );
   return [
     head,
@@ -211,6 +213,7 @@ export function overview(document: Json, terminal: Terminal): string[] {
         ? line
         : line.replace(` ${state}`, ` ${paint(state, state, terminal)}`);
     }),
+    ...reasons,
   ];
 }
 
