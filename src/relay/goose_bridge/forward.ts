@@ -121,7 +121,8 @@ export class Forwarder {
     const words = this.#words;
     let slot = 0;
     let more = true;
-    while (slot < batch.slots) {
+    // Bounded by what is read, not by what is kept: a flood of other frames must let go as well.
+    for (let reads = 0; reads < batch.slots; reads += 1) {
       const length = tap.read(batch, slot);
       if (length < 0) {
         if (length !== -FAULT.again && length !== -FAULT.interrupted) this.tapFault = length;
