@@ -16,7 +16,7 @@ import {
 } from "../../platform/hot.ts";
 import type { Config } from "./config.ts";
 import { Forwarder } from "./forward.ts";
-import { traceFrames } from "./trace.ts";
+import { FrameTrace } from "./trace.ts";
 
 /** Longest time between two looks at the stop word. */
 const WAIT_MS = 100;
@@ -73,6 +73,7 @@ class Side<T extends Disposable> {
 class Path implements Disposable {
   readonly #forwarder: Forwarder;
   readonly #poller: Poller;
+  readonly #trace: FrameTrace;
   readonly #tap = new Side<TapPort>();
   readonly #group = new Side<GroupPort>();
   #via: { readonly name: string; readonly state: InterfaceState } | undefined;
@@ -100,6 +101,7 @@ class Path implements Disposable {
       config.batch,
     );
     this.#poller = platform.poller();
+    this.#trace = new FrameTrace(ctx);
   }
 
   /** Waits for input, at most 100 ms, and carries it. */
@@ -135,7 +137,7 @@ class Path implements Disposable {
   /** Once a second: opens what is closed, checks what is open, and tells how it is. */
   #look(now: Instant): void {
     const { platform, counters } = this.ctx;
-    this.#forwarder.tracer = this.ctx.trace() > 0 ? traceFrames(this.ctx) : undefined;
+    this.#forwarder.tracer = this.#trace.renew(now);
     this.#checkTap();
     this.#checkVia();
     if (this.#tap.open(now, () => this.#openTap())) {

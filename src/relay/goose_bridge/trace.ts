@@ -1,4 +1,5 @@
 /** Frames as lines of the log, while tracing is on. Slow on purpose, and bounded. */
+import { after, type Instant, seconds } from "../../base/time.ts";
 import type { HotContext } from "../../kernel/module.ts";
 import type { Tracer } from "./forward.ts";
 
@@ -6,27 +7,46 @@ import type { Tracer } from "./forward.ts";
 const LINES_PER_SECOND = 20;
 const OCTETS_MAX = 64;
 
-/** A tracer at the level that is set now. */
-export function traceFrames(ctx: HotContext): Tracer {
-  let left = LINES_PER_SECOND;
-  let skipped = 0;
-  const level = ctx.trace();
-  return (way, octets, start, length) => {
-    if (left === 0) {
-      skipped += 1;
+/** Traces the frames of one path. It outlives the looks of the path, so that it can count on. */
+export class FrameTrace {
+  #level = 0;
+  #left = 0;
+  #skipped = 0;
+  #renewAt = 0 as Instant;
+
+  constructor(readonly ctx: HotContext) {}
+
+  /** Takes over the level that is set now. Returns what to tell of each frame; undefined for off. */
+  renew(now: Instant): Tracer | undefined {
+    this.#level = this.ctx.trace();
+    if (this.#level === 0) {
+      this.#skipped = 0;
+      return undefined;
+    }
+    // A path that is not whole looks more often than once a second.
+    if (now >= this.#renewAt) {
+      this.#left = LINES_PER_SECOND;
+      this.#renewAt = after(now, seconds(1));
+    }
+    return this.#trace;
+  }
+
+  readonly #trace: Tracer = (way, octets, start, length) => {
+    if (this.#left === 0) {
+      this.#skipped += 1;
       return;
     }
-    left -= 1;
+    this.#left -= 1;
     const frame = octets.subarray(start, start + length);
-    ctx.log.trace("goose.frame", way === "out" ? "From the TAP" : "From the network", {
+    this.ctx.log.trace("goose.frame", way === "out" ? "From the TAP" : "From the network", {
       to: mac(frame, 0),
       from: mac(frame, 6),
       length,
-      ...(level >= 2 ? { header: hex(frame.subarray(12, 26)) } : {}),
-      ...(level >= 3 ? { octets: hex(frame.subarray(0, OCTETS_MAX)) } : {}),
-      ...(skipped > 0 ? { skipped } : {}),
+      ...(this.#level >= 2 ? { header: hex(frame.subarray(12, 26)) } : {}),
+      ...(this.#level >= 3 ? { octets: hex(frame.subarray(0, OCTETS_MAX)) } : {}),
+      ...(this.#skipped > 0 ? { skipped: this.#skipped } : {}),
     });
-    skipped = 0;
+    this.#skipped = 0;
   };
 }
 
