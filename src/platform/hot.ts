@@ -12,6 +12,8 @@ export const FAULT = {
   /** Nothing to read, or no room to write, now. */
   again: 11,
   interrupted: 4,
+  /** Forbidden, by a packet filter for one. */
+  notPermitted: 1,
   /** The interface is down. */
   down: 5,
   /** The interface is no more. */

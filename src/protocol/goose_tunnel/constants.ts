@@ -39,6 +39,13 @@ export const DROP = {
   destination: 6,
   /** Shorter than the header of the wire format. */
   shortDatagram: 7,
+  /** No magic of a format that is accepted. */
+  unknownFormat: 8,
+  unknownVersion: 9,
+  /** Without a tag of authenticity where there has to be one. */
+  unsigned: 10,
+  /** With a tag that is not that of the path's key. */
+  forged: 11,
 } as const;
 /** One of {@linkcode DROP}. */
 export type Drop = (typeof DROP)[keyof typeof DROP];

@@ -15,13 +15,41 @@
  * restores the destination 01-0C-CD-01-00-01, priority 4 and EtherType 0x88B8. There is no magic
  * number, no checksum, no sequence and no authentication.
  *
+ * **Wire format 2**; numbers big-endian, the frame from its destination address on without padding:
+ *
+ * | Offset | Size | Field |
+ * |---|---|---|
+ * | 0 | 2 | magic 0x47 0x42 |
+ * | 2 | 1 | version, 2 |
+ * | 3 | 1 | flags: bit 0 says that a tag follows the frame; others are 0 |
+ * | 4 | 4 | 0, for later use; a receiver does not look at it |
+ * | 8 | 8 | instance of the sender: random, another one at each start |
+ * | 16 | 8 | sequence number of the sender, from 1 on, below 2^53 |
+ * | 24 | 8 | time of sending, microseconds since 1970-01-01T00:00:00Z |
+ * | 32 | n | the Ethernet frame: addresses, every tag, EtherType and the rest |
+ * | 32 + n | 0 or 16 | HMAC-SHA-256 with the key of the path over all octets before, truncated |
+ *
+ * A source address cannot begin with 0x47, whose lowest bit marks a group, so no datagram of format 1
+ * is taken for one of format 2. Only frames of exactly the least length of Ethernet lose padding.
+ *
  * | Supported | |
  * |---|---|
- * | format 1, both directions | yes |
+ * | formats 1 and 2, both directions | yes |
+ * | replay window of 1,024 numbers for each of 128 senders | yes |
  * | frames of EtherType 0x88B8, plain or behind one 0x8100 tag | yes |
  * | 0x88B9, 0x88BA, 0x88A8, two tags | dropped, each by its own reason |
  *
  * @module
  */
 export * from "./constants.ts";
+export { ReplayWindows, SEEN, type Seen } from "./replay.ts";
 export { decapsulateV1, type Destinations, encapsulateV1, type Frames } from "./v1.ts";
+export {
+  decapsulateV2,
+  encapsulateV2,
+  isV2,
+  V2_HEADER,
+  V2_TAG,
+  type V2Facts,
+  type V2Sender,
+} from "./v2.ts";

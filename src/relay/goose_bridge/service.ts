@@ -88,6 +88,9 @@ class Path implements Disposable {
   #more = false;
   #tapDrops = 0;
   #groupDrops = 0;
+  /** Why the network refused a datagram, and how many had been sent by then; empty when it takes them. */
+  #refused = "";
+  #sentBefore = 0;
   #told = "";
   #shown = "";
 
@@ -219,6 +222,8 @@ class Path implements Disposable {
       this.ctx.log.warn("goose.group.fault", "Network does not take datagrams", {
         errno: -groupFault,
       });
+      this.#refused = refusal(-groupFault, this.config);
+      this.#sentBefore = this.ctx.counters.get("frames_out");
     }
     // Look at once, but not more often than the pauses say, or a broken side would be a busy loop.
     const soon = after(this.ctx.platform.now(), RETRY_MIN);
@@ -237,6 +242,7 @@ class Path implements Disposable {
     this.#poller.unwatch(this.#group.port);
     this.#group.close(why);
     this.#via = undefined;
+    this.#refused = "";
     if (why !== "") this.ctx.counters.add("reconnects");
   }
 
@@ -260,9 +266,9 @@ class Path implements Disposable {
     const carrierLost = this.#tap.port && tap && !tap.carrier
       ? `TAP ${config.tap} has no carrier`
       : "";
-    const why = [this.#tap.why, this.#group.why, carrierLost].filter((text) => text !== "").join(
-      "; ",
-    );
+    if (ctx.counters.get("frames_out") > this.#sentBefore) this.#refused = "";
+    const why = [this.#tap.why, this.#group.why, this.#refused, carrierLost]
+      .filter((text) => text !== "").join("; ");
     if (why !== this.#told || this.#shown === "") {
       if (why === "") ctx.report("up");
       else ctx.report("degraded", why);
@@ -297,6 +303,19 @@ function noInterface(via: string | undefined): OsError {
     ? "There is no default route to take the interface from; set `via`"
     : `There is no interface ${via}; set \`via\` to one of this host, or wait until it comes`;
   return new OsError("os.via.none", what, { errno: "ENODEV" });
+}
+
+/** Why an open and joined group takes nothing, with what the operator can do about it. */
+function refusal(errno: number, { group, port }: Config): string {
+  switch (errno) {
+    case FAULT.notPermitted:
+      return "Network refuses datagrams (EPERM): let the packet filter of this host pass UDP to " +
+        `${group}:${port}`;
+    case FAULT.unreachable:
+      return `Network refuses datagrams (ENETUNREACH): give this host a route to ${group}`;
+    default:
+      return `Network refuses datagrams (errno ${errno})`;
+  }
 }
 
 /** The message of an error with what the operator can do about it. */

@@ -34,11 +34,16 @@ function play(
   const reports: string[] = [];
   const facts: Record<string, unknown>[] = [];
   const lines: string[] = [];
+  const traced: { at: number; fields: Record<string, unknown> }[] = [];
   const log = (code: string) => void lines.push(code);
+  const logTrace = (code: string, _: string, fields: Record<string, unknown> = {}) => {
+    lines.push(code);
+    traced.push({ at: host.time, fields });
+  };
   const context: HotContext = {
     id: "test",
     counters,
-    log: { trace: log, debug: log, info: log, warn: log, error: log },
+    log: { trace: logTrace, debug: log, info: log, warn: log, error: log },
     report: (health, why) => void reports.push(why === undefined ? health : `${health}: ${why}`),
     detail: (detail) => void facts.push(structuredClone(detail)),
     trace: () => trace as 0,
@@ -49,7 +54,7 @@ function play(
   const parsed = CONFIG.parse({ tap: "goose0", group: "224.0.1.100", via: "eth0", ...config });
   run(context, parsed as Config);
   const counted = (...names: string[]) => names.map((name) => counters.get(name));
-  return { host, reports, facts, lines, counted };
+  return { host, reports, facts, lines, traced, counted };
 }
 
 /** Calls once, at the first wait at or after `at` milliseconds. */
@@ -275,15 +280,50 @@ Deno.test("A storm is carried with rests between the turns, a station's rate wit
   assertEquals(calm.host.rests, 0);
 });
 
-Deno.test("Tracing writes a bounded number of lines a second", () => {
-  const { lines } = play(
-    3,
-    (host, time) => {
-      if (time > 500 && time < 1500) host.tap?.input.push(FRAME);
-    },
-    {},
-    3,
+for (const away of ["nothing", "the network"]) {
+  Deno.test(`Tracing with ${away} away writes 20 lines a second, and counts the frames between`, () => {
+    const { traced, counted, lines } = play(
+      6,
+      (host, time) => {
+        if (away === "the network") host.interfaces.delete("eth0");
+        if (host.tap && time > 500 && time < 4500) host.tap.input.push(FRAME);
+        if (host.tap && time > 5500) host.tap.input.push(FRAME);
+        host.time += 1; // A frame a millisecond.
+      },
+      {},
+      1,
+    );
+    for (let second = 0; second < 5; second += 1) {
+      const within = traced.filter(({ at }) => at >= second * 1000 && at < second * 1000 + 1000);
+      assert(within.length <= 40, `${within.length} lines in second ${second}`);
+    }
+    assertEquals(lines.filter((code) => code === "goose.frame").length, traced.length);
+    const skipped = traced.reduce((sum, { fields }) => sum + Number(fields.skipped ?? 0), 0);
+    const [read] = counted("tap_received") as [number];
+    assert(skipped > 3000 && skipped + traced.length <= read, `${skipped} of ${read}`);
+    assertEquals(Object.keys(traced[0]!.fields), ["to", "from", "length"]);
+  });
+}
+
+Deno.test("Levels of tracing show more of a frame, never more than 64 octets", () => {
+  const long = frame("010ccd010001", "88b8", "00".repeat(500));
+  const shown = [0, 1, 2, 3].map((level) =>
+    play(1, once(500, (host) => host.tap!.input.push(long)), {}, level).traced
+      .map(({ fields }) => fields)
   );
-  const traced = lines.filter((code) => code === "goose.frame").length;
-  assert(traced >= 20 && traced <= 80, String(traced));
+  const first = { to: "01:0c:cd:01:00:01", from: "00:11:22:33:44:55", length: 514 };
+  const header = `88 b8${" 00".repeat(12)}`;
+  const octets = `01 0c cd 01 00 01 00 11 22 33 44 55 88 b8${" 00".repeat(50)}`;
+  assertEquals(shown, [[], [first], [{ ...first, header }], [{ ...first, header, octets }]]);
+});
+
+Deno.test("A network that refuses what is sent is degraded, until something goes through", () => {
+  const { reports, counted } = play(10, (host, time) => {
+    if (time % 1000 !== 500) return;
+    host.tap!.input.push(FRAME);
+    if (time < 6000) host.group!.sendResults.push(-1);
+  });
+  assertEquals(reports.map((report) => report.slice(0, 8)), ["up", "degraded", "up"]);
+  assert(reports[1]!.includes("EPERM") && reports[1]!.includes("packet filter"), reports[1]);
+  assertEquals(counted("drop_no_network", "frames_out"), [6, 4]);
 });
