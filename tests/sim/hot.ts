@@ -45,6 +45,10 @@ export class SimHot implements HotPlatform {
   /** What making a TAP or a group fails with; undefined when it works. */
   tapError: OsError | undefined;
   groupError: OsError | undefined;
+  /** What bringing a TAP up fails with. */
+  upError: OsError | undefined;
+  /** The interface of the default route; undefined when there is none. */
+  defaultRoute: string | undefined = "eth0";
   readonly opened: string[] = [];
   tap: SimTap | undefined;
   group: SimGroup | undefined;
@@ -57,6 +61,10 @@ export class SimHot implements HotPlatform {
 
   epochMicros(): number {
     return this.time * 1000;
+  }
+
+  randomWords(): readonly [number, number] {
+    return [1, 2];
   }
 
   rest(): void {
@@ -101,7 +109,7 @@ export class SimHot implements HotPlatform {
   }
 
   interfaceName(name: string | undefined): string | undefined {
-    return name ?? "eth0";
+    return name ?? this.defaultRoute;
   }
 
   localAddresses(): readonly number[] {
@@ -150,6 +158,7 @@ export class SimTap implements TapPort {
 
   bringUp(): void {
     this.host.opened.push("up");
+    if (this.host.upError) throw this.host.upError;
     const state = this.host.interfaces.get(this.name)!;
     this.host.interfaces.set(this.name, { ...state, up: true });
   }

@@ -72,6 +72,7 @@ class Side<T extends Disposable> {
 
 class Path implements Disposable {
   readonly #forwarder: Forwarder;
+  readonly #watch: Watch | undefined;
   readonly #poller: Poller;
   readonly #trace: FrameTrace;
   readonly #tap = new Side<TapPort>();
@@ -88,7 +89,7 @@ class Path implements Disposable {
   #more = false;
   #tapDrops = 0;
   #groupDrops = 0;
-  /** Why the network refused a datagram, and how many had been sent by then; empty when it takes them. */
+  /** Why the network refused a datagram, and how many had been sent by then. */
   #refused = "";
   #sentBefore = 0;
   #told = "";
@@ -96,13 +97,8 @@ class Path implements Disposable {
 
   constructor(readonly ctx: HotContext, readonly config: Config) {
     const { platform, counters } = ctx;
-    this.#forwarder = new Forwarder(
-      platform,
-      counters,
-      config.destinations,
-      config.mtu,
-      config.batch,
-    );
+    this.#watch = config.supervise ? new Watch(counters, ctx.log, config) : undefined;
+    this.#forwarder = new Forwarder(platform, counters, config, this.#watch);
     this.#poller = platform.poller();
     this.#trace = new FrameTrace(ctx);
   }

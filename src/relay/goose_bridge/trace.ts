@@ -16,7 +16,7 @@ export class FrameTrace {
 
   constructor(readonly ctx: HotContext) {}
 
-  /** Takes over the level that is set now. Returns what to tell of each frame; undefined for off. */
+  /** Takes over the level that is set now. Returns what to tell of each frame, if any. */
   renew(now: Instant): Tracer | undefined {
     this.#level = this.ctx.trace();
     if (this.#level === 0) {

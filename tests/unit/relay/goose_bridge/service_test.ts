@@ -1,5 +1,5 @@
 import { Counters } from "../../../../src/base/counters.ts";
-import { OsError } from "../../../../src/base/errors.ts";
+import { BugError, OsError } from "../../../../src/base/errors.ts";
 import type { HotContext } from "../../../../src/kernel/module.ts";
 import { FAULT } from "../../../../src/platform/hot.ts";
 import { CONFIG, type Config } from "../../../../src/relay/goose_bridge/config.ts";
@@ -68,12 +68,18 @@ function once(at: number, act: (host: SimHot) => void): (host: SimHot, time: num
 }
 
 Deno.test("A path opens both sides, is up, tells its facts once, and closes both at the end", () => {
-  const { host, reports, facts } = play(5);
+  const { host, reports, facts, counted } = play(5);
   assertEquals(host.opened, ["tap", "group 7"]);
   assertEquals([reports, facts.length], [["up"], 1]);
   assertEquals([host.tap!.closed, host.group!.closed], [true, true]);
+  assertEquals(counted("peers", "reconnects", "dropped"), [1, 0, 0]);
   const { tap, group } = facts[0] as Record<string, Record<string, unknown>>;
   assertEquals([tap!.open, group!.joined, group!.via, group!.index], [true, true, "eth0", 7]);
+  const { name, adopted, index, mac, mtu, up, carrier } = tap!;
+  assertEquals([name, adopted, index, mac], ["goose0", false, 1, "02:00:00:00:00:01"]);
+  assertEquals([mtu, up, carrier], [1500, true, true]);
+  assertEquals([group!.address, group!.port], ["224.0.1.100", 61850]);
+  assertEquals(group!.receive_buffer, 1000);
 });
 
 Deno.test("A path carries both ways and counts frames and octets", () => {
@@ -194,6 +200,89 @@ for (const [errno, remedy] of OPEN_ERRORS) {
     assertEquals(counted("frames_in"), [0]);
   });
 }
+
+for (const side of ["tap", "group 7"]) {
+  Deno.test(`Pauses between tries of the ${side} grow from 250 ms to 5 s, and begin anew`, () => {
+    const tries: number[] = [];
+    let seen = 0;
+    play(45, (host, time) => {
+      const error = new OsError("os.open", "Cannot open", { errno: "EIO" });
+      const refused = time < 20_000 || time >= 30_000 ? error : undefined;
+      if (side === "tap") host.tapError = refused;
+      else host.groupError = refused;
+      const count = host.opened.filter((what) => what === side).length;
+      if (count > seen) tries.push(time);
+      seen = count;
+      if (time < 30_000 || tries.at(-1)! >= 30_000) return;
+      if (side === "tap") host.interfaces.delete("goose0");
+      else host.interfaces.set("eth0", interfaceState(7, { address: 9 }));
+    });
+    // A path looks after itself four times a second while a side is away, in steps of 100 ms.
+    const within = (from: number, to: number, pauses: readonly number[]) => {
+      const at = tries.filter((time) => time >= from && time < to);
+      const gaps = at.slice(1).map((time, index) => time - at[index]!);
+      for (const [index, pause] of pauses.entries()) {
+        const gap = gaps[index]!;
+        assert(gap >= pause && gap < pause + 301, `${gaps} instead of ${pauses}`);
+      }
+    };
+    within(0, 20_000, [250, 500, 1000, 2000, 4000, 5000]);
+    within(30_000, 45_000, [250, 500, 1000, 2000, 4000, 5000]);
+  });
+}
+
+Deno.test("Without via the path follows the default route, and says so when there is none", () => {
+  const { host, reports, counted } = play(
+    9,
+    (host, time) => {
+      host.interfaces.set("eth1", interfaceState(8, { address: 2 }));
+      host.defaultRoute = time < 2000 ? "eth0" : time < 5000 ? undefined : "eth1";
+    },
+    { via: undefined },
+  );
+  assertEquals(host.opened.filter((what) => what.startsWith("group")), ["group 7", "group 8"]);
+  assertEquals([reports[0], reports.at(-1), counted("reconnects")], ["up", "up", [1]]);
+  assert(reports.some((why) => why.includes("no default route") && why.includes("`via`")));
+});
+
+Deno.test("A TAP that is down and cannot be brought up is opened again", () => {
+  const { host, counted, reports } = play(
+    5,
+    once(2000, (host) => {
+      host.upError = new OsError("os.ioctl", "Cannot bring goose0 up", { errno: "EPERM" });
+      host.interfaces.set("goose0", interfaceState(1, { up: false }));
+    }),
+  );
+  assertEquals(host.opened, ["tap", "group 7", "up", "tap"]);
+  assertEquals([counted("reconnects"), reports.at(-1)], [[1], "up"]);
+});
+
+Deno.test("Both sides away are both told, each with its own reason", () => {
+  const { reports } = play(3, (host) => {
+    host.tapError = new OsError("os.ioctl", "Cannot make TAP goose0", { errno: "EBUSY" });
+    host.groupError = new OsError("os.bind", "Cannot bind", { errno: "EADDRINUSE" });
+  });
+  assertEquals(reports.length, 1);
+  assert(/Cannot make TAP goose0.*another TAP; Cannot bind/.test(reports[0]!), reports[0]);
+});
+
+Deno.test("An error that is none of the system's ends the path, with both sides closed", () => {
+  let host: SimHot | undefined;
+  const broken = new BugError("test.bug", "Ours");
+  assert.throws(
+    () =>
+      play(5, (now, time) => {
+        host = now;
+        if (time > 1500) {
+          now.interface = () => {
+            throw broken;
+          };
+        }
+      }),
+    (error) => error === broken,
+  );
+  assertEquals([host!.tap!.closed, host!.group!.closed], [true, true]);
+});
 
 Deno.test("While the network is away frames are dropped and not kept", () => {
   const { host, reports, counted } = play(10, (host, time) => {
