@@ -72,7 +72,6 @@ class Side<T extends Disposable> {
 
 class Path implements Disposable {
   readonly #forwarder: Forwarder;
-  readonly #watch: Watch | undefined;
   readonly #poller: Poller;
   readonly #trace: FrameTrace;
   readonly #tap = new Side<TapPort>();
@@ -97,8 +96,13 @@ class Path implements Disposable {
 
   constructor(readonly ctx: HotContext, readonly config: Config) {
     const { platform, counters } = ctx;
-    this.#watch = config.supervise ? new Watch(counters, ctx.log, config) : undefined;
-    this.#forwarder = new Forwarder(platform, counters, config, this.#watch);
+    this.#forwarder = new Forwarder(
+      platform,
+      counters,
+      config.destinations,
+      config.mtu,
+      config.batch,
+    );
     this.#poller = platform.poller();
     this.#trace = new FrameTrace(ctx);
   }
