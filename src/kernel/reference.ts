@@ -54,8 +54,10 @@ function sampleFields(fields: readonly Field[], indent: number): string[] {
     }
     const value = field.default ?? field.example ??
       (field.secret ? `\${BUSBAR_${field.key.toUpperCase()}}` : "");
-    const mark = field.required ? "" : "# ";
-    return [...head, `${blanks}${mark}${field.key}: ${writeYaml(value).trimEnd()}`];
+    const mark = field.required || field.sample ? "" : "# ";
+    // JSON is YAML, and keeps a list on its line.
+    const text = Array.isArray(value) ? JSON.stringify(value) : writeYaml(value).trimEnd();
+    return [...head, `${blanks}${mark}${field.key}: ${text}`];
   });
 }
 

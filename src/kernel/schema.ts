@@ -7,7 +7,7 @@
  * @module
  */
 import { z } from "zod";
-import { isAddress } from "../base/address.ts";
+import { isAddress, parseIpv4 } from "../base/address.ts";
 import { formatSize, parseSize } from "../base/size.ts";
 import { formatSpan, type Millis, parseSpan } from "../base/time.ts";
 import type { Endpoint } from "../platform/ports.ts";
@@ -25,6 +25,8 @@ export interface FieldMeta {
   readonly kind?: string;
   /** Shown in the sample where there is no default. */
   readonly example?: unknown;
+  /** Whether the sample has it, though it may be left out. */
+  readonly sample?: boolean;
 }
 
 type Camel<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
@@ -110,6 +112,34 @@ export function endpoint() {
     context.issues.push({ code: "custom", message, input: written });
     return z.NEVER;
   }).meta({ kind: "address:port" });
+}
+
+/** An IPv4 network as first and mask: `10.0.0.0/24`, or one address. */
+export interface Network {
+  readonly first: number;
+  readonly mask: number;
+}
+
+/** An IPv4 address, or a network with its prefix. */
+export function network() {
+  const message = "must be an IPv4 address or network, such as 10.0.0.2 or 10.0.0.0/24";
+  return z.string({ error: message }).transform((written, context): Network => {
+    const [, host, prefix = "32"] = /^([0-9.]+)(?:\/(\d{1,2}))?$/.exec(written) ?? [];
+    const address = host === undefined ? undefined : parseIpv4(host);
+    if (address !== undefined && Number(prefix) <= 32) {
+      const mask = prefix === "0" ? 0 : (0xffff_ffff << (32 - Number(prefix))) >>> 0;
+      return { first: (address & mask) >>> 0, mask };
+    }
+    context.issues.push({ code: "custom", message, input: written });
+    return z.NEVER;
+  }).meta({ kind: "IPv4 network" });
+}
+
+/** Up to `max` values of one kind, at least one. */
+export function list<S extends z.ZodType>(of: S, max: number) {
+  const kind = (of.meta() as FieldMeta | undefined)?.kind ?? "value";
+  return z.array(of, { error: "must be a list" }).min(1, "must not be empty")
+    .max(max, `must have at most ${max} values`).meta({ kind: `list of ${kind}` });
 }
 
 export { z };

@@ -17,6 +17,8 @@ export interface Field {
   /** As it would be written; undefined when there is none. */
   readonly default: unknown;
   readonly example: unknown;
+  /** Whether the sample has it, though it may be left out. */
+  readonly sample: boolean;
   /** What a text from the environment has to be turned into. */
   readonly scalar: "text" | "number" | "boolean" | undefined;
   /** The keys of a section; undefined for a value. */
@@ -71,6 +73,7 @@ function fieldOf(key: string, schema: z.ZodType): Field {
     required,
     default: fallback,
     example: meta.example,
+    sample: meta.sample ?? false,
     scalar: type === "number" || type === "boolean" ? type : type === "object" ? undefined : "text",
     fields: type === "object" ? fieldsOf(schema) : undefined,
   };

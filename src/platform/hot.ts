@@ -105,8 +105,10 @@ export interface TapPort extends Pollable, Disposable {
 
 /** What a multicast socket has to be like. */
 export interface GroupOptions {
-  /** Dotted group address. */
-  readonly group: string;
+  /** Dotted group address; undefined with peers. */
+  readonly group: string | undefined;
+  /** Where each datagram is sent to instead of a group; addresses as numbers. */
+  readonly peers: readonly { readonly address: number; readonly port: number }[];
   readonly port: number;
   /** Index of the interface to join and to send on. */
   readonly via: number;
@@ -137,6 +139,8 @@ export interface HotPlatform {
   now(): Instant;
   /** Microseconds since 1970-01-01T00:00:00Z. It may jump. */
   epochMicros(): number;
+  /** 64 random bits as two halves. */
+  randomWords(): readonly [number, number];
   /** Sleeps for about that many microseconds, and for the 50 more by which the kernel may be late. */
   rest(micros: number): void;
   /** A batch for receiving or for sending; one batch is never used for both. */

@@ -57,7 +57,8 @@ export class Group implements GroupPort {
 
   /** @throws OsError naming the call that failed; nothing is left open then. */
   static open(options: GroupOptions): Group {
-    const { group, port, via } = options;
+    const { port, via } = options;
+    const group = options.group!;
     const where = `${group}:${port}`;
     using undo = new DisposableStack();
     const receiver = undo.use(socket());
@@ -125,13 +126,15 @@ export class Group implements GroupPort {
   }
 }
 
-function socket(): Fd {
+/** A UDP socket that does not block. */
+export function socket(): Fd {
   return new Fd(
     call("socket", libc().socket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0), "Cannot open a socket"),
   );
 }
 
-function address(host: number, port: number): Uint8Array<ArrayBuffer> {
+/** A `sockaddr_in`. */
+export function address(host: number, port: number): Uint8Array<ArrayBuffer> {
   const octets = new Uint8Array(SIZE.sockaddrIn);
   const view = new DataView(octets.buffer);
   view.setUint16(0, AF_INET, true);
@@ -140,7 +143,8 @@ function address(host: number, port: number): Uint8Array<ArrayBuffer> {
   return octets;
 }
 
-function set(on: Fd, name: OptionName, value: number): void {
+/** Sets an option that is a number. @throws OsError */
+export function set(on: Fd, name: OptionName, value: number): void {
   setRaw(on, name, new Uint8Array(new Int32Array([value]).buffer), `Cannot set ${name}`);
 }
 
@@ -149,7 +153,8 @@ function setRaw(on: Fd, name: OptionName, value: Uint8Array<ArrayBuffer>, what: 
   call("setsockopt", libc().setsockopt(on.number, level, number, value, value.length), what);
 }
 
-function get(of: Fd, name: OptionName): number {
+/** Reads an option that is a number. @throws OsError */
+export function get(of: Fd, name: OptionName): number {
   const [level, number] = OPTION[name];
   const value = new Int32Array(1);
   const size = new Int32Array([4]);
@@ -160,17 +165,19 @@ function get(of: Fd, name: OptionName): number {
 }
 
 /** Beyond the system's maximum where we may, else as far as it goes. The kernel doubles it. */
-function buffer(on: Fd, kind: "RCV" | "SND", octets: number): void {
+export function buffer(on: Fd, kind: "RCV" | "SND", octets: number): void {
   const [level, number] = OPTION[`SO_${kind}BUFFORCE`];
   const value = new Uint8Array(new Int32Array([octets]).buffer);
   if (libc().setsockopt(on.number, level, number, value, 4) < 0) set(on, `SO_${kind}BUF`, octets);
 }
 
-function call(name: CallName, result: number, what: string): number {
+/** Checks a result. @throws OsError */
+export function call(name: CallName, result: number, what: string): number {
   return checked(result, name, what);
 }
 
-function inodeOf(fd: number): number {
+/** The inode of a socket, by which /proc/net/udp knows it. */
+export function inodeOf(fd: number): number {
   const target = Deno.readLinkSync(`/proc/self/fd/${fd}`); // socket:[12345]
   return Number(/\d+/.exec(target)?.[0] ?? 0);
 }

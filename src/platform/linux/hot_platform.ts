@@ -6,6 +6,7 @@ import { Group } from "./group.ts";
 import { Interfaces } from "./ioctl.ts";
 import { libc } from "./libc.ts";
 import { LinuxBatch } from "./mmsg.ts";
+import { Peers } from "./peers.ts";
 import { LinuxPoller } from "./poll.ts";
 import { defaultRouteInterface } from "./proc_net.ts";
 import { Tap } from "./tap.ts";
@@ -33,11 +34,15 @@ export function createHotPlatform(): HotPlatform {
       }
       return Math.floor((origin + now + offset) * 1000);
     },
+    randomWords: () => {
+      const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+      return [high!, low!];
+    },
     rest: (micros) => void libc().usleep(micros),
     batch: (slots, slotSize, headroom) => new LinuxBatch(slots, slotSize, headroom),
     poller: () => new LinuxPoller(),
     openTap: (options) => Tap.open(options),
-    openGroup: (options) => Group.open(options),
+    openGroup: (options) => options.group === undefined ? Peers.open(options) : Group.open(options),
     interface: stateOf,
     interfaceName(nameOrAddress) {
       if (nameOrAddress === undefined) return defaultRouteInterface();

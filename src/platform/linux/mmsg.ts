@@ -40,6 +40,7 @@ export class LinuxBatch implements FrameBatch {
   readonly #names: Uint8Array<ArrayBuffer>;
   readonly #nameView: DataView;
   readonly #base: number;
+  readonly #nameBase: number;
   /** The iovec of each slot. */
   readonly #vectors: readonly Uint8Array<ArrayBuffer>[];
   readonly #headerViews: (Uint8Array<ArrayBuffer> | undefined)[] = [];
@@ -74,7 +75,7 @@ export class LinuxBatch implements FrameBatch {
     );
     this.#base = addressOf(this.octets);
     const vectorBase = addressOf(vectors);
-    const nameBase = addressOf(this.#names);
+    const nameBase = this.#nameBase = addressOf(this.#names);
     const view = new DataView(this.headers.buffer);
     for (let slot = 0; slot < slots; slot += 1) {
       const at = slot * SIZE.mmsghdr;
@@ -136,6 +137,18 @@ export class LinuxBatch implements FrameBatch {
       this.#headerWords[slot * 16] = 0; // No name: the socket is connected.
       this.#headerWords[slot * 16 + 1] = 0;
       this.#headerWords[slot * 16 + NAME_LEN] = 0;
+    }
+  }
+
+  /** The same for a socket that is not connected: every frame goes to one `sockaddr_in`. */
+  armSendTo(from: number, to: Uint8Array): void {
+    for (let slot = from; slot < this.count; slot += 1) {
+      this.#point(slot, this.length[slot]!);
+      this.#names.set(to, slot * SIZE.sockaddrIn);
+      const address = this.#nameBase + slot * SIZE.sockaddrIn;
+      this.#headerWords[slot * 16] = address;
+      this.#headerWords[slot * 16 + 1] = address / 0x1_0000_0000;
+      this.#headerWords[slot * 16 + NAME_LEN] = SIZE.sockaddrIn;
     }
   }
 

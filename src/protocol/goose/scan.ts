@@ -1,6 +1,6 @@
 /**
- * The head of a goosePdu read where it lies, without allocating anything: what supervision needs of a
- * frame. It is total and never throws; it does not look into the values. (The full decoder is
+ * The head of a goosePdu read where it lies, without allocating anything: what supervision needs of
+ * a frame. It is total and never throws; it does not look into the values. (The full decoder is
  * `codec.ts`.)
  * @module
  */

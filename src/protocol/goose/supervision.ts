@@ -1,7 +1,7 @@
 /**
- * Watches over the streams of a station bus: which messages are missing, which come twice, and which
- * stream has fallen silent. A stream is a source address, an APPID and a gocbRef. Pure: time is an
- * argument. Nothing is allocated for a message of a stream that is known.
+ * Watches over the streams of a station bus: which messages are missing, which come twice, and
+ * which stream has fallen silent. A stream is a source address, an APPID and a gocbRef. Pure: time
+ * is an argument. Nothing is allocated for a message of a stream that is known.
  * @module
  */
 import { type Instant, type Millis, since } from "../../base/time.ts";

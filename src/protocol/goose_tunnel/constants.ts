@@ -46,6 +46,10 @@ export const DROP = {
   unsigned: 10,
   /** With a tag that is not that of the path's key. */
   forged: 11,
+  /** Its sequence number was seen before, or is too old to tell. */
+  replayed: 12,
+  /** Our own, come back. */
+  own: 13,
 } as const;
 /** One of {@linkcode DROP}. */
 export type Drop = (typeof DROP)[keyof typeof DROP];

@@ -29,8 +29,8 @@
  * | 32 | n | the Ethernet frame: addresses, every tag, EtherType and the rest |
  * | 32 + n | 0 or 16 | HMAC-SHA-256 with the key of the path over all octets before, truncated |
  *
- * A source address cannot begin with 0x47, whose lowest bit marks a group, so no datagram of format 1
- * is taken for one of format 2. Only frames of exactly the least length of Ethernet lose padding.
+ * A source address cannot begin with 0x47, whose lowest bit marks a group, so no datagram of format
+ * 1 is taken for one of format 2. Only frames of exactly the least length of Ethernet lose padding.
  *
  * | Supported | |
  * |---|---|

@@ -1,7 +1,7 @@
 /**
  * The replay window of wire format 2: which sequence numbers of a sender have been seen. RFC 4303
- * §3.4.3 in spirit, with 1,024 numbers. A sender that starts anew has another instance identifier, and
- * so a window of its own; of those that are silent the oldest is forgotten first.
+ * §3.4.3 in spirit, with 1,024 numbers. A sender that starts anew has another instance identifier,
+ * and so a window of its own; of those that are silent the oldest is forgotten first.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * Wire format 2: the whole Ethernet frame behind a header with magic, version, sender, sequence number
- * and time, and an optional tag of authenticity behind it. See `mod.ts` for the table.
+ * Wire format 2: the whole Ethernet frame behind a header with magic, version, sender, sequence
+ * number and time, and an optional tag of authenticity behind it. See `mod.ts` for the table.
  *
  * Both directions work in place: the header goes in front of the frame and the tag behind it.
  * @module
@@ -43,8 +43,8 @@ export interface V2Sender {
 }
 
 /**
- * Turns the Ethernet frame in a slot into a datagram. There have to be {@linkcode V2_HEADER} octets in
- * front of it, and {@linkcode V2_TAG} behind it.
+ * Turns the Ethernet frame in a slot into a datagram. There have to be {@linkcode V2_HEADER} octets
+ * in front of it, and {@linkcode V2_TAG} behind it.
  *
  * @param sequence Whole, below 2^53; one more for each frame.
  * @returns `DROP.runt` for what is no frame; it is left as it was then.
@@ -86,7 +86,8 @@ export function encapsulateV2(
 /**
  * Turns the datagram in a slot back into its frame.
  *
- * @param key The key of the path. With one, a datagram without a good tag is refused; without one, a
+ * @param key The key of the path. With one, a datagram without a good tag is refused; without one,
+ * a
  *   tag is not looked at.
  * @param facts Gets what the header says, when the datagram is good.
  */
@@ -128,9 +129,10 @@ export function isV2(frames: Frames, slot: number): boolean {
 }
 
 /**
- * Octets at the end of a frame that are only there to reach the least length of Ethernet. They are cut
- * from frames of exactly that length, down to what the GOOSE header says and its extension by IEC
- * 62351-6 (its length in the low octet of Reserved1); never when a PRP trailer (0x88FB) ends the frame.
+ * Octets at the end of a frame that are only there to reach the least length of Ethernet. They are
+ * cut from frames of exactly that length, down to what the GOOSE header says and its extension by
+ * IEC 62351-6 (its length in the low octet of Reserved1); never when a PRP trailer (0x88FB) ends
+ * the frame.
  */
 export function paddingOf(octets: Uint8Array, at: number, length: number): number {
   let type = 12;

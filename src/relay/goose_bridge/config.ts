@@ -1,5 +1,17 @@
 import { isAddress, isMulticast, parseIpv4 } from "../../base/address.ts";
-import { choice, flag, type Infer, integer, section, size, text } from "../../kernel/schema.ts";
+import {
+  choice,
+  endpoint,
+  flag,
+  type Infer,
+  integer,
+  list,
+  network,
+  secret,
+  section,
+  size,
+  text,
+} from "../../kernel/schema.ts";
 
 const INTERFACE = /^[^\s/:]{1,15}$/;
 
@@ -20,9 +32,26 @@ export const CONFIG = section({
   queue_length: integer(100, 100_000).default(10_000).describe(
     "Frames that wait in the kernel on the TAP; 1000 loses frames in bursts of 80,000/s",
   ),
-  group: text().refine(isRoutable, "must be a multicast group outside of 224.0.0.0/24").describe(
-    "Multicast group of the path. IEC 61850 applications on both ends see one Ethernet",
-  ).meta({ example: "224.0.1.100" }),
+  group: text().refine(isRoutable, "must be a multicast group outside of 224.0.0.0/24").optional()
+    .describe("Multicast group of the path; instead of it `peers` where there is no multicast")
+    .meta({ example: "224.0.1.100", sample: true }),
+  peers: list(endpoint(), 32).optional().describe(
+    "The other ends, each sent a datagram of its own, where the network carries no multicast",
+  ).meta({ example: ["10.0.0.2:61850"] }),
+  allow: list(network(), 64).optional().describe(
+    "Senders that are listened to; absent: all. Addresses can be forged: see key",
+  ).meta({ example: ["10.0.0.0/24"] }),
+  format: choice(["v1", "v2"]).default("v1").describe(
+    "Wire format that is sent: v1 as deployed, v2 with the whole frame, sequence numbers and key",
+  ),
+  accept: choice(["format", "any"]).default("format").describe(
+    "Which formats are taken: that of format only, or any",
+  ),
+  key: secret().min(16, "must have at least 16 characters").optional().describe(
+    "Key of the path for v2: datagrams are signed, and unsigned or forged ones refused",
+  ),
+  gse_management: flag().default(false).describe("Whether EtherType 0x88B9 is carried; needs v2"),
+  sampled_values: flag().default(false).describe("Whether EtherType 0x88BA is carried; needs v2"),
   port: integer(1, 65_535).default(61_850).describe("UDP port of the group"),
   via: text().refine(
     (via) => isAddress(via) || INTERFACE.test(via),
@@ -41,7 +70,23 @@ export const CONFIG = section({
   ),
   receive_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Receive buffer of the socket"),
   send_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Send buffer of the socket"),
+  supervise: flag().default(true).describe(
+    "Whether streams are watched: lost and repeated messages, silence, restarts, confRev",
+  ),
+  streams: integer(1, 4096).default(256).describe("Most streams that are watched, each way"),
+  discard_duplicates: flag().default(false).describe(
+    "Whether a message that has come already, by stNum and sqNum, is dropped; needs supervise",
+  ),
   batch: integer(1, 512).default(64).describe("Most frames per system call"),
+}).superRefine(({ group, peers, key, format, accept, discardDuplicates, supervise }, context) => {
+  const add = (field: string, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  if (group === undefined && peers === undefined) add("group", "must be a multicast group");
+  if (group !== undefined && peers !== undefined) add("peers", "cannot stand beside group");
+  if (key !== undefined && format === "v1" && accept !== "any") {
+    add("key", "is of no use with format v1");
+  }
+  if (discardDuplicates && !supervise) add("discard_duplicates", "needs supervise");
 });
 export type Config = Infer<typeof CONFIG>;
 

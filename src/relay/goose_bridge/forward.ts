@@ -4,6 +4,7 @@
  * @module
  */
 import type { Counters } from "../../base/counters.ts";
+import type { Instant } from "../../base/time.ts";
 import {
   FAULT,
   type FrameBatch,
@@ -12,21 +13,23 @@ import {
   type TapPort,
 } from "../../platform/hot.ts";
 import {
-  decapsulateV1,
-  type Destinations,
   DROP,
-  encapsulateV1,
   ETHERNET_HEADER,
-  V1_HEADER,
-  V1_HEADROOM,
+  V2_HEADER,
+  V2_TAG,
   VLAN_TAG,
 } from "../../protocol/goose_tunnel/mod.ts";
+import { TunnelCodec } from "./codec.ts";
+import type { Config } from "./config.ts";
 import { COUNTER_OF_DROP } from "./counters.ts";
+import type { Watch } from "./watch.ts";
 
 /** Batches taken from one side before the other gets its turn. */
 const ROUNDS_MAX = 8;
-/** 2^32: a time in microseconds is written as two halves. */
-const HALF = 0x1_0000_0000;
+/** Ages at arrival, in microseconds, up to which a frame counts as that good. IEC 61850-5 */
+const AGES = [600, 3000, 10_000, 20_000] as const;
+/** Two tags more than an untagged frame, as QinQ has. */
+const TAGS = 2;
 
 /** Told of each frame while tracing is on. */
 export type Tracer = (way: "out" | "in", octets: Uint8Array, start: number, length: number) => void;
@@ -44,19 +47,25 @@ export class Forwarder {
   readonly #words: Float64Array;
   readonly #dropAt: Int32Array;
   readonly #at: Places;
+  readonly #codec: TunnelCodec;
+  /** Largest frame that is read from the TAP. */
+  readonly #frameMax: number;
+  readonly #allow: Config["allow"];
   #own = new Uint32Array(0);
 
-  /** @param mtu Largest payload behind an Ethernet header. */
+  /** @param watch Undefined when streams are not watched. */
   constructor(
     readonly platform: HotPlatform,
     counters: Counters,
-    readonly destinations: Destinations,
-    mtu: number,
-    slots: number,
+    config: Config,
+    readonly watch: Watch | undefined,
   ) {
-    const frame = ETHERNET_HEADER + VLAN_TAG * 2 + mtu;
-    const slotSize = Math.ceil((V1_HEADROOM + V1_HEADER + frame) / 64) * 64;
-    this.#up = platform.batch(slots, slotSize, V1_HEADROOM);
+    const { mtu, batch: slots, allow } = config;
+    this.#frameMax = ETHERNET_HEADER + VLAN_TAG * TAGS + mtu;
+    const slotSize = Math.ceil((V2_HEADER + this.#frameMax + V2_TAG) / 64) * 64;
+    this.#codec = new TunnelCodec(platform, config);
+    this.#allow = allow;
+    this.#up = platform.batch(slots, slotSize, V2_HEADER);
     this.#down = platform.batch(slots, slotSize, 0);
     this.#words = counters.words;
     this.#dropAt = new Int32Array(Object.keys(COUNTER_OF_DROP).length + 1);
@@ -88,6 +97,8 @@ export class Forwarder {
   /** Network to TAP, likewise. */
   inward(group: GroupPort, tap: TapPort | undefined): boolean {
     const batch = this.#down;
+    const micros = this.platform.epochMicros();
+    const now = this.platform.now();
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const count = group.receive(batch);
       if (count < 0) {
@@ -97,7 +108,7 @@ export class Forwarder {
       let delivered = 0;
       let octets = 0;
       for (let slot = 0; slot < count; slot += 1) {
-        const length = this.#deliver(batch, slot, tap);
+        const length = this.#deliver(batch, slot, tap, now, micros);
         if (length > 0) {
           delivered += 1;
           octets += length;
@@ -116,8 +127,7 @@ export class Forwarder {
   /** Fills the batch with frames to carry. False when the TAP had no more. */
   #readFrames(tap: TapPort, batch: FrameBatch): boolean {
     const micros = this.platform.epochMicros();
-    const high = Math.floor(micros / HALF);
-    const low = micros % HALF;
+    const now = this.platform.now();
     const words = this.#words;
     let slot = 0;
     let more = true;
@@ -132,13 +142,25 @@ export class Forwarder {
       batch.length[slot] = length;
       words[this.#at.tap_received]! += 1;
       if (this.tracer) this.tracer("out", batch.octets, batch.start[slot]!, length);
-      const drop = encapsulateV1(batch, slot, high, low, this.destinations);
+      // A slot that is not sent is used for the next frame.
+      if (length > this.#frameMax) {
+        this.#drop("drop_too_big", 1);
+        continue;
+      }
+      const start = batch.start[slot]!;
+      const tagged = batch.octets[start + 12] === 0x81 && batch.octets[start + 13] === 0;
+      const twice = this.watch?.see("out", batch.octets, start, length, now) === true;
+      const drop = this.#codec.encapsulate(batch, slot, micros);
       if (drop !== DROP.none) {
         words[this.#dropAt[drop]!]! += 1;
         words[this.#at.dropped]! += 1;
-        continue; // The slot is used for the next frame.
+        continue;
       }
-      if (batch.octets[batch.start[slot]! + 15] === 1) words[this.#at.tap_received_tagged]! += 1;
+      if (twice) {
+        this.#drop("drop_duplicate", 1);
+        continue;
+      }
+      if (tagged) words[this.#at.tap_received_tagged]! += 1;
       slot += 1;
     }
     batch.count = slot;
@@ -172,27 +194,66 @@ export class Forwarder {
   }
 
   /** Carries one datagram into the TAP. Returns the octets of its frame; 0 when it was dropped. */
-  #deliver(batch: FrameBatch, slot: number, tap: TapPort | undefined): number {
+  #deliver(
+    batch: FrameBatch,
+    slot: number,
+    tap: TapPort | undefined,
+    now: Instant,
+    micros: number,
+  ): number {
+    const source = batch.source[slot]!;
     const own = this.#own;
     for (let index = 0; index < own.length; index += 1) {
-      if (own[index] === batch.source[slot]) return this.#drop("drop_own", 1);
+      if (own[index] === source) return this.#drop("drop_own", 1);
     }
+    if (this.#allow && !this.#isAllowed(source)) return this.#drop("drop_not_allowed", 1);
     if (batch.length[slot]! > batch.slotSize) return this.#drop("drop_truncated", 1);
-    const drop = decapsulateV1(batch, slot);
+    const drop = this.#codec.decapsulate(batch, slot);
     if (drop !== DROP.none) {
       const words = this.#words;
       words[this.#dropAt[drop]!]! += 1;
-      words[this.#at.malformed]! += 1;
       words[this.#at.dropped]! += 1;
+      if (drop < DROP.unsigned) words[this.#at.malformed]! += 1;
       return 0;
     }
-    if (this.tracer) this.tracer("in", batch.octets, batch.start[slot]!, batch.length[slot]!);
+    const start = batch.start[slot]!;
+    const length = batch.length[slot]!;
+    this.#countAge(micros - this.#codec.sentMicros);
+    if (this.tracer) this.tracer("in", batch.octets, start, length);
+    if (this.watch?.see("in", batch.octets, start, length, now) === true) {
+      return this.#drop("drop_duplicate", 1);
+    }
     if (!tap) return this.#drop("drop_no_tap", 1);
     const written = tap.write(batch, slot);
-    if (written >= 0) return batch.length[slot]!;
+    if (written >= 0) return length;
     if (written === -FAULT.invalid) return this.#drop("drop_runt", 1);
     if (written !== -FAULT.again && written !== -FAULT.noBuffers) this.tapFault = written;
     return this.#drop("drop_no_tap", 1);
+  }
+
+  #isAllowed(source: number): boolean {
+    const allow = this.#allow!;
+    for (let index = 0; index < allow.length; index += 1) {
+      const { first, mask } = allow[index]!;
+      if (((source & mask) >>> 0) === first) return true;
+    }
+    return false;
+  }
+
+  /** A negative age says that the clocks differ; it is not counted. */
+  #countAge(age: number): void {
+    if (age < 0) return;
+    const at = this.#at;
+    const place = age <= AGES[0]
+      ? at.age_within_600us
+      : age <= AGES[1]
+      ? at.age_within_3ms
+      : age <= AGES[2]
+      ? at.age_within_10ms
+      : age <= AGES[3]
+      ? at.age_within_20ms
+      : at.age_beyond_20ms;
+    this.#words[place]! += 1;
   }
 
   /** Counts frames that are not carried. Returns 0, the octets that were. */
@@ -224,5 +285,12 @@ function placesIn(counters: Counters) {
     drop_no_network: counters.at("drop_no_network"),
     drop_network_busy: counters.at("drop_network_busy"),
     drop_no_tap: counters.at("drop_no_tap"),
+    drop_not_allowed: counters.at("drop_not_allowed"),
+    drop_duplicate: counters.at("drop_duplicate"),
+    age_within_600us: counters.at("age_within_600us"),
+    age_within_3ms: counters.at("age_within_3ms"),
+    age_within_10ms: counters.at("age_within_10ms"),
+    age_within_20ms: counters.at("age_within_20ms"),
+    age_beyond_20ms: counters.at("age_beyond_20ms"),
   };
 }

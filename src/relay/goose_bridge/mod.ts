@@ -19,7 +19,7 @@ export default defineModule({
   counters: COUNTERS,
   claims: ({ tap, group, port }) => [
     { kind: "interface", name: tap },
-    { kind: "listen", transport: "udp", address: group, port },
+    { kind: "listen", transport: "udp", address: group ?? "0.0.0.0", port },
   ],
   isolate: "worker",
 });

@@ -5,6 +5,7 @@
  * @module
  */
 import { describe, OsError } from "../../base/errors.ts";
+import { parseIpv4 } from "../../base/address.ts";
 import { after, type Instant, type Millis, millis, seconds } from "../../base/time.ts";
 import type { HotContext } from "../../kernel/module.ts";
 import {
@@ -17,6 +18,7 @@ import {
 import type { Config } from "./config.ts";
 import { Forwarder } from "./forward.ts";
 import { FrameTrace } from "./trace.ts";
+import { Watch } from "./watch.ts";
 
 /** Longest time between two looks at the stop word. */
 const WAIT_MS = 100;
@@ -72,6 +74,7 @@ class Side<T extends Disposable> {
 
 class Path implements Disposable {
   readonly #forwarder: Forwarder;
+  readonly #watch: Watch | undefined;
   readonly #poller: Poller;
   readonly #trace: FrameTrace;
   readonly #tap = new Side<TapPort>();
@@ -96,13 +99,8 @@ class Path implements Disposable {
 
   constructor(readonly ctx: HotContext, readonly config: Config) {
     const { platform, counters } = ctx;
-    this.#forwarder = new Forwarder(
-      platform,
-      counters,
-      config.destinations,
-      config.mtu,
-      config.batch,
-    );
+    this.#watch = config.supervise ? new Watch(counters, ctx.log, config) : undefined;
+    this.#forwarder = new Forwarder(platform, counters, config, this.#watch);
     this.#poller = platform.poller();
     this.#trace = new FrameTrace(ctx);
   }
@@ -119,6 +117,7 @@ class Path implements Disposable {
       this.#crowded = carried - this.#carried > (now - this.#clockAt) * CROWDED_PER_MS;
       this.#carried = carried;
       this.#clockAt = now;
+      if (this.#watch && now >= this.#watch.deadline) this.#watch.expire(now);
       if (now >= this.#lookAt) this.#look(now);
       this.#lookNow = false;
     }
@@ -173,8 +172,21 @@ class Path implements Disposable {
     if (!state.up) {
       throw new OsError("os.via.down", `Interface ${name} is down`, { errno: "ENETDOWN" });
     }
-    const options = { group, port, via: state.index, ttl, dscp, loop, receiveBuffer, sendBuffer };
-    const opened = platform.openGroup(options);
+    const peers = (this.config.peers ?? []).map((peer) => ({
+      address: parseIpv4(peer.host)!,
+      port: peer.port,
+    }));
+    const opened = platform.openGroup({
+      group,
+      peers,
+      port,
+      via: state.index,
+      ttl,
+      dscp,
+      loop,
+      receiveBuffer,
+      sendBuffer,
+    });
     this.#via = { name, state };
     return opened;
   }
@@ -283,14 +295,15 @@ class Path implements Disposable {
         ...tap,
       },
       group: {
-        address: group,
+        address: group ?? null,
         port,
         joined: this.#group.port !== undefined,
         via: this.#via?.name ?? config.via ?? "",
         index: this.#via?.state.index ?? 0,
         receive_buffer: this.#group.port?.receiveBuffer ?? 0,
       },
-      format: "v1",
+      format: config.format,
+      ...(this.#watch ? { streams: this.#watch.facts(ctx.platform.now()) } : {}),
     };
     const shown = JSON.stringify(facts);
     if (shown !== this.#shown) ctx.detail(facts);

@@ -1,6 +1,7 @@
 import { Counters } from "../../../../src/base/counters.ts";
 import { FAULT, type FrameBatch } from "../../../../src/platform/hot.ts";
 import type { Destinations } from "../../../../src/protocol/goose_tunnel/mod.ts";
+import { CONFIG, type Config } from "../../../../src/relay/goose_bridge/config.ts";
 import { COUNTERS } from "../../../../src/relay/goose_bridge/counters.ts";
 import { Forwarder } from "../../../../src/relay/goose_bridge/forward.ts";
 import { assert, assertEquals } from "../../../assert.ts";
@@ -24,12 +25,23 @@ function bench(destinations: Destinations = "goose", mtu = 1500) {
   const host = new SimHot();
   host.time = 1_751_936_400_123.456;
   const counters = new Counters(COUNTERS);
-  const forwarder = new Forwarder(host, counters, destinations, mtu, SLOTS);
+  const config = CONFIG.parse({
+    tap: "goose0",
+    group: "224.0.1.100",
+    destinations,
+    mtu,
+    batch: SLOTS,
+  }) as Config;
+  const forwarder = new Forwarder(host, counters, config, undefined);
   const tap = new SimTap(host, "goose0");
   const group = new SimGroup();
   /** Every counter that is not 0. */
   const counted = () =>
-    Object.fromEntries(Object.entries(counters.snapshot()).filter(([, value]) => value !== 0));
+    Object.fromEntries(
+      Object.entries(counters.snapshot()).filter(([name, value]) =>
+        value !== 0 && !name.startsWith("age_")
+      ),
+    );
   const faults = () => [forwarder.tapFault, forwarder.groupFault];
   return { host, forwarder, tap, group, counted, faults };
 }

@@ -1,0 +1,138 @@
+/**
+ * Supervision of what a path carries: GOOSE streams from the station and from the network, each way
+ * apart. What happens is counted, told in the log, and shown stream by stream in /status.
+ * @module
+ */
+import type { Counters } from "../../base/counters.ts";
+import type { Log } from "../../base/log.ts";
+import type { Instant } from "../../base/time.ts";
+import { GooseScan } from "../../protocol/goose/scan.ts";
+import {
+  KIND,
+  type Stream,
+  Supervision,
+  type SupervisionEvent,
+} from "../../protocol/goose/supervision.ts";
+import type { Config } from "./config.ts";
+
+/** Most streams that /status shows; all are watched and counted. */
+const SHOWN_MAX = 100;
+
+/** Which way a frame goes: `out` to the network, `in` from it. */
+export type Way = "out" | "in";
+
+const MESSAGES: Readonly<Record<SupervisionEvent["kind"], string>> = {
+  expired: "Stream is silent: nothing came within timeAllowedToLive",
+  returned: "Stream is back",
+  confRev: "Configuration revision of a stream has changed",
+  restart: "Publisher has started anew",
+  simulation: "Simulation flag of a stream has changed",
+  ndsCom: "needsCommissioning of a stream has changed",
+  lost: "Messages of a stream are missing",
+};
+const CODES: Readonly<Record<SupervisionEvent["kind"], string>> = {
+  expired: "goose.stream.expired",
+  returned: "goose.stream.returned",
+  confRev: "goose.stream.conf_rev",
+  restart: "goose.stream.restart",
+  simulation: "goose.stream.simulation",
+  ndsCom: "goose.stream.nds_com",
+  lost: "goose.stream.lost",
+};
+
+/** Watches one path. */
+export class Watch {
+  readonly #scan = new GooseScan();
+  readonly #out: Supervision;
+  readonly #in: Supervision;
+  readonly #discard: boolean;
+
+  constructor(readonly counters: Counters, readonly log: Log, config: Config) {
+    const { streams, discardDuplicates } = config;
+    this.#out = new Supervision(streams, (event) => this.#tell("out", event));
+    this.#in = new Supervision(streams, (event) => this.#tell("in", event));
+    this.#discard = discardDuplicates;
+  }
+
+  /** Takes a frame. Returns true when it is a duplicate that is to be dropped. */
+  see(way: Way, octets: Uint8Array, at: number, length: number, now: Instant): boolean {
+    if (!this.#scan.scan(octets, at, length)) return false;
+    const supervision = way === "out" ? this.#out : this.#in;
+    const kind = supervision.see(this.#scan, octets, at, now);
+    if (kind === KIND.duplicate) this.counters.add("stream_duplicates");
+    else if (kind === KIND.reordered) this.counters.add("stream_reordered");
+    return this.#discard && (kind === KIND.duplicate || kind === KIND.reordered);
+  }
+
+  /** When a stream may fall silent next. */
+  get deadline(): Instant {
+    return Math.min(this.#out.deadline, this.#in.deadline) as Instant;
+  }
+
+  /** Marks the streams that have fallen silent. */
+  expire(now: Instant): void {
+    this.#out.expire(now);
+    this.#in.expire(now);
+  }
+
+  /** Every stream, for /status. */
+  facts(now: Instant): Record<string, unknown>[] {
+    const { counters } = this;
+    counters.set("streams", this.#out.count + this.#in.count);
+    counters.set("streams_unwatched", this.#out.unwatched + this.#in.unwatched);
+    const shown: Record<string, unknown>[] = [];
+    for (const [way, supervision] of [["out", this.#out], ["in", this.#in]] as const) {
+      for (const stream of supervision.streams()) {
+        if (shown.length < SHOWN_MAX) shown.push(factsOf(way, stream, now));
+      }
+    }
+    return shown;
+  }
+
+  #tell(way: Way, { kind, stream, amount }: SupervisionEvent): void {
+    const { counters, log } = this;
+    if (kind === "lost") counters.add("stream_lost", amount);
+    else if (kind === "restart") counters.add("stream_restarts");
+    else if (kind === "expired") counters.add("stream_expirations");
+    else if (kind === "confRev") counters.add("stream_conf_rev_changes");
+    const fields = {
+      way,
+      source: stream.source,
+      appId: stream.appId,
+      stream: stream.reference,
+      stNum: stream.stNum,
+      sqNum: stream.sqNum,
+      amount: Math.round(amount),
+    };
+    if (kind === "returned") log.info(CODES[kind], MESSAGES[kind], fields);
+    else log.warn(CODES[kind], MESSAGES[kind], fields);
+  }
+}
+
+function factsOf(way: Way, stream: Stream, now: Instant): Record<string, unknown> {
+  const lived = Math.max(1, stream.lastAt - stream.firstAt);
+  return {
+    way,
+    source: stream.source,
+    app_id: stream.appId,
+    stream: stream.reference,
+    vlan: stream.vlan < 0 ? null : stream.vlan,
+    st_num: stream.stNum,
+    sq_num: stream.sqNum,
+    conf_rev: stream.confRev,
+    ttl_ms: stream.timeAllowedToLive,
+    silent_ms: Math.round(now - stream.lastAt),
+    alive: !stream.expired,
+    simulation: stream.simulation,
+    nds_com: stream.ndsCom,
+    per_second: Math.round(((stream.frames - 1) / lived) * 10_000) / 10,
+    frames: stream.frames,
+    changes: stream.changes,
+    lost: stream.lost,
+    lost_changes: stream.lostChanges,
+    duplicates: stream.duplicates,
+    reordered: stream.reordered,
+    restarts: stream.restarts,
+    expirations: stream.expirations,
+  };
+}
