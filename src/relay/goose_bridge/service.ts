@@ -320,12 +320,13 @@ function noInterface(via: string | undefined): OsError {
 
 /** Why an open and joined group takes nothing, with what the operator can do about it. */
 function refusal(errno: number, { group, port }: Config): string {
+  const to = group === undefined ? "the peers" : `${group}:${port}`;
   switch (errno) {
     case FAULT.notPermitted:
       return "Network refuses datagrams (EPERM): let the packet filter of this host pass UDP to " +
-        `${group}:${port}`;
+        to;
     case FAULT.unreachable:
-      return `Network refuses datagrams (ENETUNREACH): give this host a route to ${group}`;
+      return `Network refuses datagrams (ENETUNREACH): give this host a route to ${to}`;
     default:
       return `Network refuses datagrams (errno ${errno})`;
   }

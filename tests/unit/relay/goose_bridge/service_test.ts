@@ -406,6 +406,18 @@ Deno.test("Levels of tracing show more of a frame, never more than 64 octets", (
   assertEquals(shown, [[], [first], [{ ...first, header }], [{ ...first, header, octets }]]);
 });
 
+Deno.test("A network that refuses peers is told without a group", () => {
+  const { reports } = play(
+    3,
+    once(500, (host) => {
+      host.tap!.input.push(FRAME);
+      host.group!.sendResults.push(-FAULT.unreachable);
+    }),
+    { group: undefined, peers: ["10.0.0.2:61850"] },
+  );
+  assert(reports[1]!.includes("give this host a route to the peers"), reports.join("\n"));
+});
+
 Deno.test("A network that refuses what is sent is degraded, until something goes through", () => {
   let due = 500;
   const { reports, counted } = play(10, (host, time) => {
