@@ -70,7 +70,7 @@ export const CONFIG = section({
   ),
   receive_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Receive buffer of the socket"),
   send_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Send buffer of the socket"),
-  supervise: flag().default(true).describe(
+  supervise: flag().default(false).describe(
     "Whether streams are watched: lost and repeated messages, silence, restarts, confRev",
   ),
   streams: integer(1, 4096).default(256).describe("Most streams that are watched, each way"),
