@@ -12,6 +12,7 @@ import { serviceCommands } from "./commands/service.ts";
 import { gooseListenCommand } from "./commands/goose_listen.ts";
 import { gooseStatusCommands } from "./goose_witnesses.ts";
 import { reloadCommand, statusCommand, traceCommand } from "./commands/status.ts";
+import { gooseStreamsCommand } from "./commands/goose_streams.ts";
 import { gooseSendCommand } from "./commands/goose_send.ts";
 
 /** Every subcommand, in the order in which help shows them. */
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   traceCommand,
   ...serviceCommands,
   ...gooseStatusCommands,
+  gooseStreamsCommand,
   gooseSendCommand,
   gooseListenCommand,
   decodeGooseCommand,

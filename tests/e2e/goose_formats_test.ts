@@ -1,0 +1,218 @@
+/** Format 2, keys, peers, the allow-list and supervision, on the executable between two hosts. */
+import { assert, assertEquals } from "../assert.ts";
+import { listen, publish } from "../bench/tools.ts";
+import { needs } from "../needs.ts";
+import { createPair, type Namespace, type Pair } from "../netns.ts";
+import { Busbar, executable } from "./harness.ts";
+
+const NEEDS = needs("root", "netns", "tun", "ip", "gcc");
+const ID = "goose_bridge.path0";
+const KEY = "0123456789abcdef0123456789abcdef";
+
+async function start(namespace: Namespace, more: Record<string, unknown>): Promise<Busbar> {
+  const path = { tap: "goose0", via: "eth0", ...more };
+  const busbar = await Busbar.start(namespace, { "goose_bridge": { path0: path } }, {
+    env: { KEY },
+  });
+  await busbar.untilUp(ID);
+  return busbar;
+}
+
+const GROUP = { group: "224.0.1.100" };
+const SIGNED = { ...GROUP, format: "v2", key: "${KEY}" };
+
+async function counters(busbar: Busbar): Promise<Readonly<Record<string, number>>> {
+  return (await busbar.status())!.services[ID]!.counters;
+}
+
+/** Publishes for a moment, and tells how many went in and came out. */
+async function carry({ a, b }: Pair, seconds = 1, rate = 2000): Promise<[number, number]> {
+  const sink = await listen(b, "goose0");
+  const { sent } = await publish(a, "goose0", { rate, seconds });
+  return [sent, (await sink.stop()).received];
+}
+
+Deno.test({
+  name: "Format 2 with a key carries 2,000 frames/s and loses none",
+  ...NEEDS,
+  async fn() {
+    using pair = createPair();
+    await using _a = await start(pair.a, SIGNED);
+    await using b = await start(pair.b, SIGNED);
+    const [sent, received] = await carry(pair, 3);
+    assertEquals(received, sent);
+    const { missing, drop_forged: forged, drop_replayed: replayed } = await counters(b);
+    assertEquals([missing, forged, replayed], [0, 0, 0]);
+  },
+});
+
+Deno.test({
+  name: "A path with a key refuses other keys, no key, and format 1; each by its own reason",
+  ...NEEDS,
+  async fn() {
+    const cases = [
+      [{ ...SIGNED, key: "another key of the path" }, "drop_forged"],
+      [{ ...GROUP, format: "v2" }, "drop_unsigned"],
+      [{ ...GROUP, format: "v1" }, "drop_unknown_format"],
+    ] as const;
+    for (const [sender, reason] of cases) {
+      using pair = createPair();
+      await using _a = await start(pair.a, sender);
+      await using b = await start(pair.b, SIGNED);
+      const [sent, received] = await carry(pair, 0.3, 500);
+      assertEquals([received, (await counters(b))[reason]], [0, sent], reason);
+    }
+  },
+});
+
+Deno.test({
+  name: "A path that accepts any format hears peers of format 1 and of format 2",
+  ...NEEDS,
+  async fn() {
+    for (const format of ["v1", "v2"]) {
+      using pair = createPair();
+      await using _a = await start(pair.a, { ...GROUP, format });
+      await using _b = await start(pair.b, { ...GROUP, format: "v1", accept: "any" });
+      const [sent, received] = await carry(pair, 0.3, 500);
+      assertEquals(received, sent, format);
+    }
+  },
+});
+
+Deno.test({
+  name: "A datagram that was recorded and is sent again is dropped",
+  ...needs("root", "netns", "tun", "ip", "gcc", "python3"),
+  async fn() {
+    using pair = createPair();
+    // With loop on, a recorder on the sender's host hears what goes out, and can send it again.
+    await using _a = await start(pair.a, { ...SIGNED, loop: true });
+    await using b = await start(pair.b, SIGNED);
+    const script = [
+      "import socket",
+      "r=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)",
+      "r.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)",
+      "r.bind(('224.0.1.100',61850))",
+      "m=socket.inet_aton('224.0.1.100')+socket.inet_aton('10.79.0.1')",
+      "r.setsockopt(socket.IPPROTO_IP,socket.IP_ADD_MEMBERSHIP,m)",
+      "print('ready',flush=True)",
+      "d=r.recv(2000)",
+      "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)",
+      "s.setsockopt(socket.IPPROTO_IP,socket.IP_MULTICAST_IF,socket.inet_aton('10.79.0.1'))",
+      "[s.sendto(d,('224.0.1.100',61850)) for _ in range(5)]",
+    ];
+    const recorder = pair.a.spawn(["python3", "-c", script.join("\n")], { stdout: "piped" });
+    const reader = recorder.stdout.getReader();
+    await reader.read();
+    const { sent } = await publish(pair.a, "goose0", { rate: 100, seconds: 0.2 });
+    await recorder.status;
+    await reader.cancel();
+    const { services } = await b.until(
+      "the replays came",
+      ({ services }) => services[ID]!.counters.group_received === sent + 5,
+    );
+    const { drop_replayed: replayed, frames_in: carried } = services[ID]!.counters;
+    assertEquals([replayed, carried], [5, sent]);
+  },
+});
+
+Deno.test({
+  name: "Peers carry without any multicast",
+  ...NEEDS,
+  async fn() {
+    using pair = createPair();
+    const to = (host: string) => ({ peers: [`${host}:61850`, "10.79.0.99:61850"] });
+    await using _a = await start(pair.a, to("10.79.0.2"));
+    await using _b = await start(pair.b, to("10.79.0.1"));
+    const igmp = pair.a.exec(["cat", "/proc/net/igmp"]).out;
+    assert(!igmp.includes("640100E0"), igmp);
+    const [sent, received] = await carry(pair, 1, 500);
+    assertEquals(received, sent);
+  },
+});
+
+Deno.test({
+  name: "Senders that are not on the allow-list are not heard, and counted",
+  ...NEEDS,
+  async fn() {
+    for (const [allow, heard] of [["10.79.0.1", true], ["10.79.0.128/25", false]] as const) {
+      using pair = createPair();
+      await using _a = await start(pair.a, GROUP);
+      await using b = await start(pair.b, { ...GROUP, allow: [allow] });
+      const [sent, received] = await carry(pair, 0.3, 500);
+      assertEquals(received, heard ? sent : 0);
+      assertEquals((await counters(b)).drop_not_allowed, heard ? 0 : sent);
+    }
+  },
+});
+
+Deno.test({
+  name: "Supervision shows streams, tells when one falls silent, and when it is back",
+  ...NEEDS,
+  async fn() {
+    using pair = createPair();
+    await using _a = await start(pair.a, GROUP);
+    await using b = await start(pair.b, { ...GROUP, supervise: true });
+    const send = (count: number) =>
+      pair.a.exec([
+        ...executable(),
+        ...["goose", "send", "--interface", "goose0", "--rate", "50", "--count", String(count)],
+      ]);
+    send(20);
+    const silent = await b.until(
+      "it is silent",
+      ({ services }) =>
+        services[ID]!.counters.stream_expirations === 1 && streams(services[ID]!).length === 1,
+    );
+    const [stream] = streams(silent.services[ID]!);
+    assertEquals([stream!.frames, stream!.alive, stream!.lost, stream!.way], [20, false, 0, "in"]);
+    const shown = pair.b.exec([...executable(), "goose", "streams"], { mayFail: true });
+    assert(/path0 +in +silent/.test(shown.out), shown.out);
+    send(10); // It begins anew, with stNum 1 and sqNum 1.
+    await b.until("it is back", ({ services }) => {
+      const [now] = streams(services[ID]!);
+      return now!.frames === 30 && now!.restarts === 1;
+    });
+    assert(
+      b.log.includes("goose.stream.expired") && b.log.includes("goose.stream.returned"),
+      b.log,
+    );
+  },
+});
+
+interface Shown {
+  readonly frames: number;
+  readonly alive: boolean;
+  readonly lost: number;
+  readonly restarts: number;
+  readonly way: string;
+  readonly stream: string;
+}
+
+function streams(service: { readonly detail?: Readonly<Record<string, unknown>> }): Shown[] {
+  return (service.detail?.streams ?? []) as Shown[];
+}
+
+Deno.test({
+  name: "A message that comes twice is dropped where that was asked for",
+  ...NEEDS,
+  async fn() {
+    for (const discard of [false, true]) {
+      using pair = createPair([
+        { name: "eth0", a: "10.79.0.1/24", b: "10.79.0.2/24" },
+      ]);
+      const twice = { "discard_duplicates": discard, supervise: true };
+      await using _a = await start(pair.a, GROUP);
+      await using b = await start(pair.b, { ...GROUP, ...twice });
+      const first = await publish(pair.a, "goose0", { rate: 100, seconds: 0.2 });
+      const again = await publish(pair.a, "goose0", { rate: 100, seconds: 0.2 });
+      const all = first.sent + again.sent;
+      const { services } = await b.until(
+        "all came",
+        ({ services }) => services[ID]!.counters.group_received === all,
+      );
+      const { frames_in: carried, drop_duplicate: dropped } = services[ID]!.counters;
+      assertEquals(carried! + dropped!, all);
+      if (!discard) assertEquals(dropped, 0);
+    }
+  },
+});
