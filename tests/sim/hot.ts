@@ -60,7 +60,7 @@ export class SimHot implements HotPlatform {
   }
 
   epochMicros(): number {
-    return this.time * 1000;
+    return Math.round(this.time * 1000);
   }
 
   randomWords(): readonly [number, number] {
