@@ -167,7 +167,9 @@ export class Supervision {
   }
 
   #back(stream: Stream, by: number, silent: Millis): Kind {
-    if (by <= REORDER_MAX && silent < REORDER_SPAN) {
+    // Whoever was silent for longer than it may be has started anew rather than been overtaken.
+    const late = silent <= Math.min(REORDER_SPAN, stream.timeAllowedToLive);
+    if (by <= REORDER_MAX && late) {
       stream.reordered += 1;
       return KIND.reordered;
     }

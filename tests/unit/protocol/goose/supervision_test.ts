@@ -123,7 +123,7 @@ Deno.test("Supervision tells duplicates, late messages and new starts apart", ()
   assertEquals(one().sqNum, 10, "a late message does not turn the clock back");
   assertEquals(see(message(1, 0), 4), KIND.restart);
   assertEquals(see(message(1, 1), 5), KIND.repeat);
-  assertEquals(see(message(1, 0), 5000), KIND.restart, "after a second it is no late message");
+  assertEquals(see(message(1, 0), 5000), KIND.restart, "after a silence it is no late message");
   const { duplicates, reordered, restarts } = one();
   assertEquals([duplicates, reordered, restarts], [1, 2, 2]);
 });
