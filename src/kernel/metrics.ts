@@ -5,7 +5,7 @@
 import type { NodeView } from "./status.ts";
 
 /** Counters that go down too. */
-const GAUGES = new Set(["peers", "queue_depth"]);
+const GAUGES = new Set(["peers", "queue_depth", "streams", "missing"]);
 /** States of a service, as values of the label `state`. */
 const STATES = ["starting", "up", "degraded", "waiting", "refused", "stopped", "leaked"];
 

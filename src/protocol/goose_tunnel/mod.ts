@@ -36,8 +36,9 @@
  * |---|---|
  * | formats 1 and 2, both directions | yes |
  * | replay window of 1,024 numbers for each of 128 senders | yes |
- * | frames of EtherType 0x88B8, plain or behind one 0x8100 tag | yes |
- * | 0x88B9, 0x88BA, 0x88A8, two tags | dropped, each by its own reason |
+ * | format 1: frames of EtherType 0x88B8, plain or behind one 0x8100 tag | yes |
+ * | format 1: 0x88B9, 0x88BA, 0x88A8, two tags | dropped, each by its own reason |
+ * | format 2: any frame | yes; which ones is the caller's choice |
  *
  * @module
  */

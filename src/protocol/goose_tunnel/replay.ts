@@ -29,6 +29,8 @@ export class ReplayWindows {
   evicted = 0;
   /** Numbers that were never seen, of all senders: what the way has lost, late ones given back. */
   missing = 0;
+  /** Numbers that came behind a newer one. */
+  late = 0;
 
   /** Senders that are known. */
   get senders(): number {
@@ -50,6 +52,7 @@ export class ReplayWindows {
     if (this.#test(place, sequence)) return SEEN.replayed;
     this.#mark(place, sequence);
     this.missing -= 1;
+    this.late += 1;
     return SEEN.late;
   }
 

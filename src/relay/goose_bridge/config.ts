@@ -83,8 +83,9 @@ export const CONFIG = section({
     context.addIssue({ code: "custom", path: [field], message });
   if (group === undefined && peers === undefined) add("group", "must be a multicast group");
   if (group !== undefined && peers !== undefined) add("peers", "cannot stand beside group");
-  if (key !== undefined && format === "v1" && accept !== "any") {
-    add("key", "is of no use with format v1");
+  if (key !== undefined && format === "v1") add("key", "is of no use with format v1");
+  if (key !== undefined && accept === "any") {
+    add("accept", "cannot be any with a key: datagrams of format 1 are never signed");
   }
   if (discardDuplicates && !supervise) add("discard_duplicates", "needs supervise");
 });

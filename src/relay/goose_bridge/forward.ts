@@ -77,6 +77,11 @@ export class Forwarder {
     this.#at = placesIn(counters);
   }
 
+  /** What the sequence numbers of format 2 say of the way: numbers that never came, and late ones. */
+  get replay(): { readonly missing: number; readonly late: number } {
+    return this.#codec.replay;
+  }
+
   /** Names the addresses whose datagrams are our own coming back; empty to take them all. */
   ignore(addresses: readonly number[]): void {
     this.#own = Uint32Array.from(addresses);
@@ -152,14 +157,14 @@ export class Forwarder {
       const start = batch.start[slot]!;
       const tagged = batch.octets[start + 12] === 0x81 && batch.octets[start + 13] === 0;
       const twice = this.watch?.see("out", batch.octets, start, length, now) === true;
+      if (twice) {
+        this.#drop("drop_duplicate", 1);
+        continue;
+      }
       const drop = this.#codec.encapsulate(batch, slot, micros);
       if (drop !== DROP.none) {
         words[this.#dropAt[drop]!]! += 1;
         words[this.#at.dropped]! += 1;
-        continue;
-      }
-      if (twice) {
-        this.#drop("drop_duplicate", 1);
         continue;
       }
       if (tagged) words[this.#at.tap_received_tagged]! += 1;

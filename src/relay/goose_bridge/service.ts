@@ -108,7 +108,7 @@ class Path implements Disposable {
   /** Waits for input, at most 100 ms, and carries it. */
   turn(): void {
     if (this.#crowded && !this.#more) this.ctx.platform.rest(REST_MICROS);
-    const idle = this.#poller.wait(this.#lookNow ? 0 : WAIT_MS) === 0;
+    const idle = this.#poller.wait(this.#lookNow ? 0 : this.#patience()) === 0;
     this.#turns = (this.#turns + 1) & CLOCK_MASK;
     // Reading the clock costs as much as a small system call, so busy turns do it now and then.
     if (idle || this.#turns === 0) {
@@ -128,6 +128,13 @@ class Path implements Disposable {
       this.#forwarder.inward(group, tap);
     this.#more = out || back;
     if (this.#forwarder.tapFault !== 0 || this.#forwarder.groupFault !== 0) this.#mend();
+  }
+
+  /** How long to wait for input: until a stream may fall silent, if that is sooner. */
+  #patience(): number {
+    if (!this.#watch) return WAIT_MS;
+    const left = this.#watch.deadline - this.ctx.platform.now();
+    return Math.max(1, Math.min(WAIT_MS, Math.ceil(left)));
   }
 
   /** Closes both sides; the TAP goes with it, unless it was there before us. */
@@ -153,6 +160,8 @@ class Path implements Disposable {
     if (!this.config.loop) this.#forwarder.ignore(platform.localAddresses());
     this.#countKernelDrops();
     counters.set("peers", this.#group.port ? 1 : 0);
+    counters.set("missing", this.#forwarder.replay.missing);
+    counters.set("late", this.#forwarder.replay.late);
     this.#report();
     const open = this.#tap.port && this.#group.port;
     this.#lookAt = after(now, open ? LOOK_EVERY : RETRY_MIN);
