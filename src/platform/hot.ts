@@ -137,8 +137,11 @@ export interface GroupPort extends Pollable, Disposable {
 export interface HotPlatform {
   /** Monotonic, for time-outs. */
   now(): Instant;
-  /** Microseconds since 1970-01-01T00:00:00Z. It may jump. */
-  epochMicros(): number;
+  /**
+   * Microseconds since 1970-01-01T00:00:00Z. It may jump.
+   * @param at What {@linkcode now} has just returned: saves another look at the clock.
+   */
+  epochMicros(at?: Instant): number;
   /** 64 random bits as two halves. */
   randomWords(): readonly [number, number];
   /** Sleeps for about that many microseconds, and for the 50 more by which the kernel may be late. */

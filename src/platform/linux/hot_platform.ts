@@ -25,8 +25,8 @@ export function createHotPlatform(): HotPlatform {
   let checkedAt = performance.now();
   return {
     now: () => performance.now() as Instant,
-    epochMicros() {
-      const now = performance.now();
+    epochMicros(at?: Instant) {
+      const now = at ?? performance.now();
       if (now - checkedAt > 1000) {
         const fresh = Date.now() - (origin + now);
         if (Math.abs(fresh - offset) > 2) offset = fresh;

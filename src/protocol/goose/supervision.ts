@@ -39,6 +39,8 @@ export interface Stream {
   changes: number;
   lost: number;
   lostChanges: number;
+  /** Of both, what {@linkcode Supervision.tellLost} has not told. */
+  untold: number;
   duplicates: number;
   reordered: number;
   restarts: number;
@@ -72,6 +74,9 @@ export class Supervision {
   readonly #streams = new Map<number, Stream[]>();
   #count = 0;
   #deadline = Infinity;
+  #untold = false;
+  /** Messages that are missing, and changes of state that were never seen, of all streams. */
+  lost = 0;
   /** Messages of streams that there was no room for. */
   unwatched = 0;
   /** Streams that were forgotten to make room. */
@@ -79,7 +84,8 @@ export class Supervision {
 
   /**
    * @param streamsMax Most streams that are watched.
-   * @param tell Gets what happens; called from {@linkcode see} and {@linkcode expire}.
+   * @param tell Gets what happens; called from {@linkcode see}, {@linkcode expire} and
+   * {@linkcode tellLost}.
    */
   constructor(readonly streamsMax: number, readonly tell: (event: SupervisionEvent) => void) {}
 
@@ -141,6 +147,18 @@ export class Supervision {
     this.#deadline = next;
   }
 
+  /** Tells what each stream has lost since it was told last; a storm of gaps is one event. */
+  tellLost(): void {
+    if (!this.#untold) return;
+    this.#untold = false;
+    for (const stream of this.streams()) {
+      if (stream.untold === 0) continue;
+      const amount = stream.untold;
+      stream.untold = 0;
+      this.tell({ kind: "lost", stream, amount });
+    }
+  }
+
   /** What the numbers say, and the counters of it. */
   #step(stream: Stream, scan: GooseScan, silent: Millis): Kind {
     const { stNum, sqNum } = scan;
@@ -182,7 +200,9 @@ export class Supervision {
     if (messages === 0 && changes === 0) return;
     stream.lost += messages;
     stream.lostChanges += changes;
-    this.tell({ kind: "lost", stream, amount: messages + changes });
+    stream.untold += messages + changes;
+    this.lost += messages + changes;
+    this.#untold = true;
   }
 
   #flags(stream: Stream, scan: GooseScan): void {
@@ -236,6 +256,7 @@ export class Supervision {
       changes: 0,
       lost: 0,
       lostChanges: 0,
+      untold: 0,
       duplicates: 0,
       reordered: 0,
       restarts: 0,

@@ -28,8 +28,6 @@ import type { Watch } from "./watch.ts";
 const ROUNDS_MAX = 8;
 /** Ages at arrival, in microseconds, up to which a frame counts as that good. IEC 61850-5 */
 const AGES = [600, 3000, 10_000, 20_000] as const;
-/** The time where nobody asks for it: reading the clock costs as much as a small system call. */
-const NEVER = 0 as Instant;
 /** Two tags more than an untagged frame, as QinQ has. */
 const TAGS = 2;
 
@@ -104,8 +102,9 @@ export class Forwarder {
   /** Network to TAP, likewise. */
   inward(group: GroupPort, tap: TapPort | undefined): boolean {
     const batch = this.#down;
-    const micros = this.platform.epochMicros();
-    const now = this.watch ? this.platform.now() : NEVER;
+    // Reading the clock costs as much as a small system call: once for both.
+    const now = this.platform.now();
+    const micros = this.platform.epochMicros(now);
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const count = group.receive(batch);
       if (count < 0) {
@@ -133,8 +132,8 @@ export class Forwarder {
 
   /** Fills the batch with frames to carry. False when the TAP had no more. */
   #readFrames(tap: TapPort, batch: FrameBatch): boolean {
-    const micros = this.platform.epochMicros();
-    const now = this.watch ? this.platform.now() : NEVER;
+    const now = this.platform.now();
+    const micros = this.platform.epochMicros(now);
     const words = this.#words;
     let slot = 0;
     let more = true;

@@ -17,6 +17,8 @@ import type { Config } from "./config.ts";
 
 /** Most streams that /status shows; all are watched and counted. */
 const SHOWN_MAX = 100;
+/** Most lines of the log between two looks: what a network sends must not be what we log. */
+const LINES_MAX = 20;
 
 /** Which way a frame goes: `out` to the network, `in` from it. */
 export type Way = "out" | "in";
@@ -46,6 +48,8 @@ export class Watch {
   readonly #out: Supervision;
   readonly #in: Supervision;
   readonly #discard: boolean;
+  #lines = LINES_MAX;
+  #skipped = 0;
 
   constructor(readonly counters: Counters, readonly log: Log, config: Config) {
     const { streams, discardDuplicates } = config;
@@ -75,11 +79,25 @@ export class Watch {
     this.#in.expire(now);
   }
 
-  /** Every stream, for /status. */
-  facts(now: Instant): Record<string, unknown>[] {
-    const { counters } = this;
+  /** Tells what is missing, and takes over what is counted elsewhere. */
+  #look(): void {
+    const { counters, log } = this;
+    this.#out.tellLost();
+    this.#in.tellLost();
+    if (this.#skipped > 0) {
+      const events = this.#skipped;
+      log.warn("goose.stream.more", "More happened to streams than the log tells", { events });
+    }
+    this.#lines = LINES_MAX;
+    this.#skipped = 0;
+    counters.set("stream_lost", this.#out.lost + this.#in.lost);
     counters.set("streams", this.#out.count + this.#in.count);
     counters.set("streams_unwatched", this.#out.unwatched + this.#in.unwatched);
+  }
+
+  /** Every stream, for /status. Asked for once a second; what is lost is told then. */
+  facts(now: Instant): Record<string, unknown>[] {
+    this.#look();
     const shown: Record<string, unknown>[] = [];
     for (const [way, supervision] of [["out", this.#out], ["in", this.#in]] as const) {
       for (const stream of supervision.streams()) {
@@ -91,10 +109,14 @@ export class Watch {
 
   #tell(way: Way, { kind, stream, amount }: SupervisionEvent): void {
     const { counters, log } = this;
-    if (kind === "lost") counters.add("stream_lost", amount);
-    else if (kind === "restart") counters.add("stream_restarts");
+    if (kind === "restart") counters.add("stream_restarts");
     else if (kind === "expired") counters.add("stream_expirations");
     else if (kind === "confRev") counters.add("stream_conf_rev_changes");
+    if (this.#lines === 0) {
+      this.#skipped += 1;
+      return;
+    }
+    this.#lines -= 1;
     const fields = {
       way,
       source: stream.source,

@@ -103,7 +103,7 @@ function watch(streamsMax = 4) {
 }
 
 Deno.test("Supervision tells repetitions and changes, and counts what is missing", () => {
-  const { see, one, kinds } = watch();
+  const { supervision, see, one, events } = watch();
   assertEquals(see(message(1, 0), 0), KIND.first);
   assertEquals(see(message(1, 1), 10), KIND.repeat);
   assertEquals(see(message(1, 4), 20), KIND.repeat);
@@ -111,7 +111,13 @@ Deno.test("Supervision tells repetitions and changes, and counts what is missing
   assertEquals(see(message(5, 2), 40), KIND.change);
   const { frames, changes, lost, lostChanges } = one();
   assertEquals([frames, changes, lost, lostChanges], [5, 2, 4, 2]);
-  assertEquals(kinds(), ["lost", "lost"]);
+  assertEquals(events, [], "gaps are told together");
+  supervision.tellLost();
+  supervision.tellLost();
+  assertEquals(events.map(({ kind, amount }) => [kind, amount]), [["lost", 6]]);
+  see(message(5, 4), 50);
+  supervision.tellLost();
+  assertEquals([events.length, events[1]!.amount, supervision.lost], [2, 1, 7]);
 });
 
 Deno.test("Supervision tells duplicates, late messages and new starts apart", () => {
