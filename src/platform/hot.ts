@@ -133,6 +133,21 @@ export interface GroupPort extends Pollable, Disposable {
   dropped(): number;
 }
 
+/** What the kernel knows of a membership. */
+export interface GroupMembership {
+  /** The version of IGMP that the interface speaks now: `V1`, `V2` or `V3`. */
+  readonly version: string;
+  readonly member: boolean;
+}
+
+/** A raw socket for IGMP on one interface. */
+export interface IgmpPort extends Disposable {
+  /** Sends a message with TTL 1 and Router Alert. Returns its length or a negative fault. */
+  send(to: number, message: Uint8Array<ArrayBuffer>): number;
+  /** The next datagram that was received, IP header first; undefined when there is none. */
+  receive(): Uint8Array | undefined;
+}
+
 /** The system, as a service of the byte plane sees it. */
 export interface HotPlatform {
   /** Monotonic, for time-outs. */
@@ -153,6 +168,13 @@ export interface HotPlatform {
   openTap(options: TapOptions): TapPort;
   /** @throws OsError when the socket cannot be made, bound or joined. */
   openGroup(options: GroupOptions): GroupPort;
+  /**
+   * Opens a raw socket for IGMP on an interface.
+   * @throws OsError: EPERM without CAP_NET_RAW.
+   */
+  openIgmp(via: { readonly name: string; readonly index: number }): IgmpPort;
+  /** What the kernel knows of a group on an interface; undefined where it does not tell. */
+  membership(via: string, group: string): GroupMembership | undefined;
   /** The interface of that name, or that has that address; undefined when there is none. */
   interface(name: string): InterfaceState | undefined;
   /** Name of an interface by its name or a local address; of the default route's without either. */

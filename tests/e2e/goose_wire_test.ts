@@ -318,3 +318,24 @@ Deno.test({
     assertEquals((await busbar.end()).code, 0);
   },
 });
+
+Deno.test({
+  name: "IGMP reports of our own are on the wire: version 2, to the group, TTL 1, Router Alert",
+  ...CAPTURE,
+  async fn() {
+    using pair = createPair();
+    let busbar: Busbar | undefined;
+    const fields = ["ip.src", "ip.dst", "ip.ttl", "igmp.type", "igmp.maddr", "ip.opt.type"];
+    // The kernel itself reports with version 3 here, so a report of version 2 can only be ours.
+    const filter = "igmp and dst host 224.0.1.100";
+    const line = await capture(pair.b, "eth0", filter, fields, async () => {
+      busbar = await startOne(pair.a);
+    });
+    await using running = busbar!;
+    assert(/^10\.79\.0\.1,224\.0\.1\.100,1,0x16,224\.0\.1\.100,(148|0x94)$/.test(line), line);
+    await running.until(
+      "both reports were sent",
+      ({ services }) => services[ID]!.counters.igmp_reports === 2,
+    );
+  },
+});

@@ -4,9 +4,11 @@ import type { Instant } from "../../src/base/time.ts";
 import {
   FAULT,
   type FrameBatch,
+  type GroupMembership,
   type GroupOptions,
   type GroupPort,
   type HotPlatform,
+  type IgmpPort,
   type InterfaceState,
   type Poller,
   type TapOptions,
@@ -52,6 +54,13 @@ export class SimHot implements HotPlatform {
   readonly opened: string[] = [];
   tap: SimTap | undefined;
   group: SimGroup | undefined;
+  igmpError: OsError | undefined;
+  /** What is on its way to the raw socket of IGMP; what was sent from there. */
+  readonly igmpInput: Uint8Array[] = [];
+  readonly reports: { readonly at: number; readonly to: number; readonly octets: Uint8Array }[] =
+    [];
+  /** Whether the kernel has the group. */
+  member = true;
   /** Called before each wait, so that a test can change things as time goes by. */
   onWait: (time: number) => void = () => {};
 
@@ -102,6 +111,22 @@ export class SimHot implements HotPlatform {
     this.opened.push(`group ${options.via}`);
     if (this.groupError) throw this.groupError;
     return this.group = new SimGroup();
+  }
+
+  openIgmp(): IgmpPort {
+    if (this.igmpError) throw this.igmpError;
+    return {
+      send: (to, message) => {
+        this.reports.push({ at: this.time, to, octets: message.slice() });
+        return message.length;
+      },
+      receive: () => this.igmpInput.shift(),
+      [Symbol.dispose]() {},
+    };
+  }
+
+  membership(): GroupMembership | undefined {
+    return { version: "V3", member: this.member };
   }
 
   interface(name: string): InterfaceState | undefined {

@@ -28,7 +28,9 @@ export const OPTION = {
   SO_PRIORITY: [SOL_SOCKET, 12],
   SO_SNDBUFFORCE: [SOL_SOCKET, 32],
   SO_RCVBUFFORCE: [SOL_SOCKET, 33],
+  SO_BINDTODEVICE: [SOL_SOCKET, 25],
   IP_TOS: [IPPROTO_IP, 1],
+  IP_OPTIONS: [IPPROTO_IP, 4],
   IP_MTU_DISCOVER: [IPPROTO_IP, 10],
   IP_MULTICAST_IF: [IPPROTO_IP, 32],
   IP_MULTICAST_TTL: [IPPROTO_IP, 33],
@@ -148,7 +150,13 @@ export function set(on: Fd, name: OptionName, value: number): void {
   setRaw(on, name, new Uint8Array(new Int32Array([value]).buffer), `Cannot set ${name}`);
 }
 
-function setRaw(on: Fd, name: OptionName, value: Uint8Array<ArrayBuffer>, what: string): void {
+/** Sets an option. @throws OsError */
+export function setRaw(
+  on: Fd,
+  name: OptionName,
+  value: Uint8Array<ArrayBuffer>,
+  what: string,
+): void {
   const [level, number] = OPTION[name];
   call("setsockopt", libc().setsockopt(on.number, level, number, value, value.length), what);
 }

@@ -3,6 +3,8 @@ import { parseIpv4 } from "../../base/address.ts";
 import type { Instant } from "../../base/time.ts";
 import type { HotPlatform, InterfaceState } from "../hot.ts";
 import { Group } from "./group.ts";
+import { memberships } from "./igmp.ts";
+import { IgmpSocket } from "./igmp_socket.ts";
 import { Interfaces } from "./ioctl.ts";
 import { libc } from "./libc.ts";
 import { LinuxBatch } from "./mmsg.ts";
@@ -43,6 +45,13 @@ export function createHotPlatform(): HotPlatform {
     poller: () => new LinuxPoller(),
     openTap: (options) => Tap.open(options),
     openGroup: (options) => options.group === undefined ? Peers.open(options) : Group.open(options),
+    openIgmp: (via) => IgmpSocket.open(via),
+    membership(via, group) {
+      const groups = memberships().filter((one) => one.interface === via);
+      const [first] = groups;
+      if (!first) return undefined;
+      return { version: first.version, member: groups.some((one) => one.group === group) };
+    },
     interface: stateOf,
     interfaceName(nameOrAddress) {
       if (nameOrAddress === undefined) return defaultRouteInterface();

@@ -1,6 +1,8 @@
 import { isAddress, isMulticast, parseIpv4 } from "../../base/address.ts";
+import { seconds } from "../../base/time.ts";
 import {
   choice,
+  duration,
   endpoint,
   flag,
   type Infer,
@@ -70,6 +72,22 @@ export const CONFIG = section({
   ),
   receive_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Receive buffer of the socket"),
   send_buffer: size(65_536, 2 ** 30).prefault("4MiB").describe("Send buffer of the socket"),
+  igmp_keepalive: flag().default(true).describe(
+    "Whether IGMP reports of our own are sent, beside the kernel's; needs CAP_NET_RAW",
+  ),
+  igmp_version: integer(2, 3).default(2).describe("Version of these reports"),
+  igmp_keepalive_interval: duration(seconds(10), seconds(119)).prefault("90s").describe(
+    "How often they are sent; below the 120s in which a transit gateway asks",
+  ),
+  igmp_monitor_interval: duration(seconds(10), seconds(3600)).prefault("2m").describe(
+    "How often it is checked that the kernel still has the group",
+  ),
+  igmp_reregister_threshold: integer(1, 10).default(2).describe(
+    "Checks in a row that have to miss it before it is joined anew",
+  ),
+  igmp_querier_intervals: integer(0, 100).default(3).describe(
+    "Intervals of 130s without an IGMP query after which that is told; 0 never",
+  ),
   supervise: flag().default(false).describe(
     "Whether streams are watched: lost and repeated messages, silence, restarts, confRev",
   ),

@@ -17,6 +17,7 @@ import {
 } from "../../platform/hot.ts";
 import type { Config } from "./config.ts";
 import { Forwarder } from "./forward.ts";
+import { IgmpKeeper } from "./igmp.ts";
 import { FrameTrace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 
@@ -75,6 +76,7 @@ class Side<T extends Disposable> {
 class Path implements Disposable {
   readonly #forwarder: Forwarder;
   readonly #watch: Watch | undefined;
+  readonly #igmp: IgmpKeeper | undefined;
   readonly #poller: Poller;
   readonly #trace: FrameTrace;
   readonly #tap = new Side<TapPort>();
@@ -101,6 +103,9 @@ class Path implements Disposable {
     const { platform, counters } = ctx;
     this.#watch = config.supervise ? new Watch(counters, ctx.log, config) : undefined;
     this.#forwarder = new Forwarder(platform, counters, config, this.#watch);
+    this.#igmp = config.group !== undefined && config.igmpKeepalive
+      ? new IgmpKeeper(platform, counters, ctx.log, config)
+      : undefined;
     this.#poller = platform.poller();
     this.#trace = new FrameTrace(ctx);
   }
@@ -141,6 +146,7 @@ class Path implements Disposable {
   [Symbol.dispose](): void {
     this.#closeTap("");
     this.#closeGroup("");
+    this.#igmp?.[Symbol.dispose]();
   }
 
   /** Once a second: opens what is closed, checks what is open, and tells how it is. */
@@ -156,7 +162,10 @@ class Path implements Disposable {
     if (this.#group.open(now, () => this.#openGroup())) {
       this.#poller.watch(this.#group.port!);
       this.#groupDrops = 0;
+      this.#igmp?.joined({ name: this.#via!.name, index: this.#via!.state.index }, now);
     }
+    if (this.#group.port) this.#igmp?.look(now);
+    if (this.#igmp?.rejoin) this.#closeGroup("Kernel had lost the group");
     if (!this.config.loop) this.#forwarder.ignore(platform.localAddresses());
     this.#countKernelDrops();
     counters.set("peers", this.#group.port ? 1 : 0);
@@ -312,6 +321,7 @@ class Path implements Disposable {
         receive_buffer: this.#group.port?.receiveBuffer ?? 0,
       },
       format: config.format,
+      ...(this.#igmp ? { igmp: this.#igmp.facts(ctx.platform.now()) } : {}),
       ...(this.#watch ? { streams: this.#watch.facts(ctx.platform.now()) } : {}),
     };
     const shown = JSON.stringify(facts);
