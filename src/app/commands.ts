@@ -6,6 +6,7 @@
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
+import { configImportCommand } from "./commands/config_import.ts";
 import { configCommands } from "./commands/config.ts";
 import { runCommand } from "./commands/run.ts";
 import { serviceCommands } from "./commands/service.ts";
@@ -19,6 +20,7 @@ import { gooseSendCommand } from "./commands/goose_send.ts";
 export const COMMANDS: readonly Command[] = [
   runCommand,
   ...configCommands,
+  configImportCommand,
   statusCommand,
   reloadCommand,
   traceCommand,
