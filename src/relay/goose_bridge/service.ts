@@ -84,6 +84,8 @@ class Path implements Disposable {
   #via: { readonly name: string; readonly state: InterfaceState } | undefined;
   #lookAt = 0 as Instant;
   #lookNow = true;
+  /** Whether the TAP was open before this look: the kernel tells of a new carrier a little late. */
+  #settled = false;
   #turns = 0;
   /** When the clock was read last. */
   #clockAt = 0 as Instant;
@@ -155,6 +157,7 @@ class Path implements Disposable {
     this.#forwarder.tracer = this.#trace.renew(now);
     this.#checkTap();
     this.#checkVia();
+    this.#settled = this.#tap.port !== undefined;
     if (this.#tap.open(now, () => this.#openTap())) {
       this.#poller.watch(this.#tap.port!);
       this.#tapDrops = this.#tap.port!.dropped();
@@ -293,7 +296,7 @@ class Path implements Disposable {
   #report(): void {
     const { ctx, config } = this;
     const tap = ctx.platform.interface(config.tap);
-    const carrierLost = this.#tap.port && tap && !tap.carrier
+    const carrierLost = this.#tap.port && this.#settled && tap && !tap.carrier
       ? `TAP ${config.tap} has no carrier`
       : "";
     if (ctx.counters.get("frames_out") > this.#sentBefore) this.#refused = "";

@@ -355,6 +355,19 @@ Deno.test("A TAP without carrier is degraded, but stays open", () => {
   assertEquals(host.opened, ["tap", "group 7"]);
 });
 
+Deno.test("A TAP whose carrier comes a little late is not told of", () => {
+  const { reports } = play(3, (host, time) => {
+    const open = host.openTap.bind(host);
+    host.openTap = (options) => {
+      const tap = open(options);
+      host.interfaces.set("goose0", interfaceState(2, { carrier: false }));
+      return tap;
+    };
+    if (time >= 500) host.interfaces.set("goose0", interfaceState(2));
+  });
+  assertEquals(reports, ["up"]);
+});
+
 Deno.test("A storm is carried with rests between the turns, a station's rate without", () => {
   const storm = play(1, (host, time) => {
     if (time > 200) {
