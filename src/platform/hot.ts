@@ -166,6 +166,11 @@ export interface HotPlatform {
   poller(): Poller;
   /** @throws OsError: EACCES or EPERM without privilege, ENOENT without /dev/net/tun, EBUSY. */
   openTap(options: TapOptions): TapPort;
+  /**
+   * Opens an interface that is there already as the station's side.
+   * @throws OsError: EPERM without CAP_NET_RAW, ENODEV, ENETDOWN.
+   */
+  openStation(name: string): TapPort;
   /** @throws OsError when the socket cannot be made, bound or joined. */
   openGroup(options: GroupOptions): GroupPort;
   /**

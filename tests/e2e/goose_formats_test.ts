@@ -177,6 +177,65 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "A port of the station bus is bridged: tags come through, and nothing goes round",
+  ...needs("root", "netns", "tun", "ip", "gcc", "tshark"),
+  async fn() {
+    using pair = createPair();
+    // Beside host A a switch port: what is sent into `relay0` comes out of `station0`.
+    for (const [device, peer] of [["station0", "relay0"]] as const) {
+      pair.a.exec(["ip", "link", "add", device, "type", "veth", "peer", "name", peer]);
+      for (const name of [device, peer]) pair.a.exec(["ip", "link", "set", name, "up"]);
+    }
+    const station = { interface: "station0", group: "224.0.1.100", via: "eth0", format: "v2" };
+    const busbar = await Busbar.start(pair.a, { "goose_bridge": { path0: station } });
+    await using a = busbar;
+    await a.untilUp(ID);
+    await using b = await start(pair.b, { ...GROUP, format: "v2" });
+    // From the bus into the network, with the tag that the kernel takes away and gives beside.
+    const sink = await listen(pair.b, "goose0");
+    const tagged = await publish(pair.a, "relay0", { rate: 500, seconds: 0.4, vlan: 7 });
+    const plain = await publish(pair.a, "relay0", { rate: 500, seconds: 0.4, first: 1 });
+    assertEquals((await sink.stop()).received, tagged.sent + plain.sent);
+    assertEquals((await counters(a)).tap_received_tagged, tagged.sent);
+    // And back, out of the port, where the relay hears it; our own frames are not taken again.
+    const relay = await listen(pair.a, "relay0");
+    const back = await publish(pair.b, "goose0", { rate: 500, seconds: 0.4, vlan: 9 });
+    assertEquals((await relay.stop()).received, back.sent);
+    assertEquals((await counters(b)).group_received, tagged.sent + plain.sent);
+    assertEquals((await counters(a)).frames_in, back.sent);
+  },
+});
+
+Deno.test({
+  name: "A station port that is down or gone is told, and taken again when it is back",
+  ...NEEDS,
+  async fn() {
+    using pair = createPair();
+    const make = () => {
+      pair.a.exec(["ip", "link", "add", "station0", "type", "veth", "peer", "name", "relay0"]);
+      for (const name of ["station0", "relay0"]) pair.a.exec(["ip", "link", "set", name, "up"]);
+    };
+    make();
+    const station = { interface: "station0", group: "224.0.1.100", via: "eth0" };
+    await using a = await Busbar.start(pair.a, { "goose_bridge": { path0: station } });
+    await a.untilUp(ID);
+    const degraded = (word: string) =>
+      a.until(word, ({ services }) => services[ID]!.why?.includes(word) === true);
+    pair.a.exec(["ip", "link", "set", "station0", "down"]);
+    await degraded("station0 is down");
+    pair.a.exec(["ip", "link", "set", "station0", "up"]);
+    await a.untilUp(ID);
+    pair.a.exec(["ip", "link", "delete", "station0"]);
+    await degraded("station0");
+    make();
+    await a.untilUp(ID);
+    assert(pair.a.interfaces().includes("station0"));
+    assertEquals((await a.end()).code, 0);
+    assert(pair.a.interfaces().includes("station0"), "it is not ours to remove");
+  },
+});
+
 interface Shown {
   readonly frames: number;
   readonly alive: boolean;

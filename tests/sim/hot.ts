@@ -107,6 +107,11 @@ export class SimHot implements HotPlatform {
     return this.tap = new SimTap(this, options.name);
   }
 
+  openStation(name: string): TapPort {
+    this.opened.push(`station ${name}`);
+    return this.tap = new SimTap(this, name);
+  }
+
   openGroup(options: GroupOptions): GroupPort {
     this.opened.push(`group ${options.via}`);
     if (this.groupError) throw this.groupError;

@@ -11,6 +11,7 @@ import { LinuxBatch } from "./mmsg.ts";
 import { Peers } from "./peers.ts";
 import { LinuxPoller } from "./poll.ts";
 import { defaultRouteInterface } from "./proc_net.ts";
+import { Station } from "./station.ts";
 import { Tap } from "./tap.ts";
 
 /** Opens nothing by itself. */
@@ -43,6 +44,7 @@ export function createHotPlatform(): HotPlatform {
     rest: (micros) => void libc().usleep(micros),
     batch: (slots, slotSize, headroom) => new LinuxBatch(slots, slotSize, headroom),
     poller: () => new LinuxPoller(),
+    openStation: (name) => Station.open(name),
     openTap: (options) => Tap.open(options),
     openGroup: (options) => options.group === undefined ? Peers.open(options) : Group.open(options),
     openIgmp: (via) => IgmpSocket.open(via),

@@ -21,6 +21,8 @@ export const SIZE = { mmsghdr: 64, msghdr: 56, iovec: 16, sockaddrIn: 16 } as co
 
 const MSG_LEN = 56 / 4;
 const NAME_LEN = 8 / 4;
+const CONTROL = 32 / 4;
+const CONTROL_LEN = 40 / 4;
 const FLAGS = 48 / 4;
 const MSG_TRUNC = 0x20;
 /** Addresses the kernel may put a frame's start at: fewer than this in front of it. */
@@ -98,6 +100,26 @@ export class LinuxBatch implements FrameBatch {
     return this.#vectors[slot]!;
   }
 
+  /**
+   * Points the header of one slot at its room behind the headroom, and at a place for what the
+   * kernel tells beside a frame. For `recvmmsg` of one.
+   */
+  aimReceive(slot: number, controlAddress: number, controlSize: number): Uint8Array<ArrayBuffer> {
+    this.start[slot] = slot * this.slotSize + this.headroom;
+    this.#point(slot, this.slotSize - this.headroom);
+    const word = slot * 16;
+    this.#headerWords[word + NAME_LEN] = 0;
+    this.#headerWords[word + CONTROL] = controlAddress;
+    this.#headerWords[word + CONTROL + 1] = controlAddress / 0x1_0000_0000;
+    this.#headerWords[word + CONTROL_LEN] = controlSize;
+    return this.headersFrom(slot);
+  }
+
+  /** Octets of the frame that {@linkcode aimReceive} has got. */
+  receivedLength(slot: number): number {
+    return this.#headerWords[slot * 16 + MSG_LEN]!;
+  }
+
   /** Makes every slot ready to receive a frame behind the headroom. */
   armReceive(withSource: boolean): void {
     const room = this.slotSize - this.headroom;
@@ -137,6 +159,7 @@ export class LinuxBatch implements FrameBatch {
       this.#headerWords[slot * 16] = 0; // No name: the socket is connected.
       this.#headerWords[slot * 16 + 1] = 0;
       this.#headerWords[slot * 16 + NAME_LEN] = 0;
+      this.#headerWords[slot * 16 + CONTROL_LEN] = 0;
     }
   }
 
@@ -149,6 +172,7 @@ export class LinuxBatch implements FrameBatch {
       this.#headerWords[slot * 16] = address;
       this.#headerWords[slot * 16 + 1] = address / 0x1_0000_0000;
       this.#headerWords[slot * 16 + NAME_LEN] = SIZE.sockaddrIn;
+      this.#headerWords[slot * 16 + CONTROL_LEN] = 0;
     }
   }
 

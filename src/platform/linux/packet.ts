@@ -67,6 +67,40 @@ export interface PacketOptions {
   readonly outgoing: boolean;
 }
 
+/**
+ * A packet socket that hears what is asked for and nothing else.
+ *
+ * @param timed Whether the kernel tells when it got each frame.
+ * @throws OsError EPERM without NET_RAW; ENODEV when there is no such interface.
+ */
+export function openPacketSocket(options: PacketOptions, timed: boolean): Fd {
+  const { interface: name, filter, promiscuous, outgoing } = options;
+  using undo = new DisposableStack();
+  const index = indexOf(name);
+  // Protocol 0 hears nothing: the filter has to be there before the first frame.
+  const fd = undo.use(socket());
+  if (filter === "station") attach(fd, stationFilter());
+  set(fd, SOL_PACKET, PACKET_AUXDATA, int(1), "Cannot ask for tags");
+  if (timed) set(fd, SOL_SOCKET, SO_TIMESTAMPNS, int(1), "Cannot ask for times");
+  // Beyond the system's maximum where we may, else as far as it goes.
+  if (!trySet(fd, SOL_SOCKET, SO_RCVBUFFORCE, int(RECEIVE_BUFFER))) {
+    trySet(fd, SOL_SOCKET, SO_RCVBUF, int(RECEIVE_BUFFER));
+  }
+  // A kernel before 4.20 does not know it; such frames are left out below as well.
+  if (!outgoing) trySet(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1));
+  bind(fd, index, ETH_P_ALL, name);
+  if (promiscuous) {
+    const request = new Uint8Array(16);
+    const view = new DataView(request.buffer);
+    view.setInt32(0, index, true);
+    view.setUint16(4, MR_PROMISC, true);
+    const what = `Cannot make ${name} promiscuous`;
+    set(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, what);
+  }
+  undo.move();
+  return fd;
+}
+
 /** Receives frames. */
 export class PacketReceiver implements Pollable, Disposable {
   readonly #fd: Fd;
@@ -107,31 +141,7 @@ export class PacketReceiver implements Pollable, Disposable {
 
   /** @throws OsError EPERM without NET_RAW; ENODEV when there is no such interface. */
   static open(options: PacketOptions): PacketReceiver {
-    const { interface: name, filter, promiscuous, outgoing } = options;
-    using undo = new DisposableStack();
-    const index = indexOf(name);
-    // Protocol 0 hears nothing: the filter has to be there before the first frame.
-    const fd = undo.use(socket());
-    if (filter === "station") attach(fd, stationFilter());
-    set(fd, SOL_PACKET, PACKET_AUXDATA, int(1), "Cannot ask for tags");
-    set(fd, SOL_SOCKET, SO_TIMESTAMPNS, int(1), "Cannot ask for times");
-    // Beyond the system's maximum where we may, else as far as it goes.
-    if (!trySet(fd, SOL_SOCKET, SO_RCVBUFFORCE, int(RECEIVE_BUFFER))) {
-      trySet(fd, SOL_SOCKET, SO_RCVBUF, int(RECEIVE_BUFFER));
-    }
-    // A kernel before 4.20 does not know it; such frames are left out below as well.
-    if (!outgoing) trySet(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1));
-    bind(fd, index, ETH_P_ALL, name);
-    if (promiscuous) {
-      const request = new Uint8Array(16);
-      const view = new DataView(request.buffer);
-      view.setInt32(0, index, true);
-      view.setUint16(4, MR_PROMISC, true);
-      const what = `Cannot make ${name} promiscuous`;
-      set(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, what);
-    }
-    undo.move();
-    return new PacketReceiver(fd, outgoing);
+    return new PacketReceiver(openPacketSocket(options, true), options.outgoing);
   }
 
   get fd(): number {

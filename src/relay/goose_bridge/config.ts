@@ -21,7 +21,12 @@ const INTERFACE = /^[^\s/:]{1,15}$/;
 export const CONFIG = section({
   tap: text().regex(INTERFACE, "must be an interface name of 1 to 15 characters").describe(
     "TAP interface towards the IEC 61850 applications; made if it is not there",
-  ).meta({ example: "goose0" }),
+  ).optional().meta({ example: "goose0", sample: true }),
+  interface: text().regex(INTERFACE, "must be an interface name of 1 to 15 characters").optional()
+    .describe(
+      "Instead of a TAP, a port of the station bus that is there already; needs CAP_NET_RAW",
+    )
+    .meta({ example: "eth1" }),
   address: text().refine(
     isCidr,
     "must be an IPv4 address with its prefix, such as 192.168.100.1/24",
@@ -96,17 +101,40 @@ export const CONFIG = section({
     "Whether a message that has come already, by stNum and sqNum, is dropped; needs supervise",
   ),
   batch: integer(1, 512).default(64).describe("Most frames per system call"),
-}).superRefine(({ group, peers, key, format, accept, discardDuplicates, supervise }, context) => {
-  const add = (field: string, message: string) =>
-    context.addIssue({ code: "custom", path: [field], message });
-  if (group === undefined && peers === undefined) add("group", "must be a multicast group");
-  if (group !== undefined && peers !== undefined) add("peers", "cannot stand beside group");
-  if (key !== undefined && format === "v1") add("key", "is of no use with format v1");
-  if (key !== undefined && accept === "any") {
-    add("accept", "cannot be any with a key: datagrams of format 1 are never signed");
-  }
-  if (discardDuplicates && !supervise) add("discard_duplicates", "needs supervise");
-});
+}).superRefine(
+  (
+    {
+      tap,
+      interface: station,
+      via,
+      group,
+      peers,
+      key,
+      format,
+      accept,
+      discardDuplicates,
+      supervise,
+    },
+    context,
+  ) => {
+    const add = (field: string, message: string) =>
+      context.addIssue({ code: "custom", path: [field], message });
+    if (tap === undefined && station === undefined) {
+      add("tap", "must be an interface name of 1 to 15 characters");
+    }
+    if (tap !== undefined && station !== undefined) add("interface", "cannot stand beside tap");
+    if (station !== undefined && station === via) {
+      add("interface", "cannot be the network's side too: frames would go round");
+    }
+    if (group === undefined && peers === undefined) add("group", "must be a multicast group");
+    if (group !== undefined && peers !== undefined) add("peers", "cannot stand beside group");
+    if (key !== undefined && format === "v1") add("key", "is of no use with format v1");
+    if (key !== undefined && accept === "any") {
+      add("accept", "cannot be any with a key: datagrams of format 1 are never signed");
+    }
+    if (discardDuplicates && !supervise) add("discard_duplicates", "needs supervise");
+  },
+);
 export type Config = Infer<typeof CONFIG>;
 
 function isCidr(written: string): boolean {

@@ -28,6 +28,8 @@ import type { Watch } from "./watch.ts";
 const ROUNDS_MAX = 8;
 /** Ages at arrival, in microseconds, up to which a frame counts as that good. IEC 61850-5 */
 const AGES = [600, 3000, 10_000, 20_000] as const;
+/** In front of a frame: the longest header, and a tag that the kernel had taken away. */
+const HEADROOM = V2_HEADER + VLAN_TAG;
 /** Two tags more than an untagged frame, as QinQ has. */
 const TAGS = 2;
 
@@ -62,10 +64,10 @@ export class Forwarder {
   ) {
     const { mtu, batch: slots, allow } = config;
     this.#frameMax = ETHERNET_HEADER + VLAN_TAG * TAGS + mtu;
-    const slotSize = Math.ceil((V2_HEADER + this.#frameMax + V2_TAG) / 64) * 64;
+    const slotSize = Math.ceil((HEADROOM + this.#frameMax + V2_TAG) / 64) * 64;
     this.#codec = new TunnelCodec(platform, config);
     this.#allow = allow;
-    this.#up = platform.batch(slots, slotSize, V2_HEADER);
+    this.#up = platform.batch(slots, slotSize, HEADROOM);
     this.#down = platform.batch(slots, slotSize, 0);
     this.#words = counters.words;
     this.#dropAt = new Int32Array(Object.keys(COUNTER_OF_DROP).length + 1);

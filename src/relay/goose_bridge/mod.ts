@@ -17,8 +17,8 @@ export default defineModule({
   many: true,
   config: CONFIG,
   counters: COUNTERS,
-  claims: ({ tap, group, port }) => [
-    { kind: "interface", name: tap },
+  claims: ({ tap, interface: station, group, port }) => [
+    { kind: "interface", name: tap ?? station! },
     { kind: "listen", transport: "udp", address: group ?? "0.0.0.0", port },
   ],
   isolate: "worker",

@@ -112,6 +112,15 @@ class Path implements Disposable {
     this.#trace = new FrameTrace(ctx);
   }
 
+  /** The interface towards the station. */
+  get #station(): string {
+    return this.config.tap ?? this.config.interface!;
+  }
+
+  get #kind(): string {
+    return this.config.tap === undefined ? "Interface" : "TAP";
+  }
+
   /** Waits for input, at most 100 ms, and carries it. */
   turn(): void {
     if (this.#crowded && !this.#more) this.ctx.platform.rest(REST_MICROS);
@@ -181,7 +190,10 @@ class Path implements Disposable {
 
   #openTap(): TapPort {
     const { tap: name, address, mtu, queueLength } = this.config;
-    return this.ctx.platform.openTap({ name, address, mtu, queueLength });
+    const { platform } = this.ctx;
+    return name === undefined
+      ? platform.openStation(this.#station)
+      : platform.openTap({ name, address, mtu, queueLength });
   }
 
   #openGroup(): GroupPort {
@@ -217,7 +229,7 @@ class Path implements Disposable {
     const tap = this.#tap.port;
     if (!tap) return;
     const state = this.ctx.platform.interface(tap.name);
-    if (!state) return this.#closeTap(`TAP ${tap.name} was deleted`);
+    if (!state) return this.#closeTap(`${this.#kind} ${tap.name} was deleted`);
     if (state.up) return;
     try {
       tap.bringUp();
@@ -247,7 +259,7 @@ class Path implements Disposable {
     const { tapFault, groupFault } = this.#forwarder;
     this.#forwarder.tapFault = 0;
     this.#forwarder.groupFault = 0;
-    if (tapFault === -FAULT.gone) this.#closeTap(`TAP ${this.config.tap} was deleted`);
+    if (tapFault === -FAULT.gone) this.#closeTap(`${this.#kind} ${this.#station} was deleted`);
     if (tapFault !== 0) {
       this.ctx.log.warn("goose.tap.fault", "TAP does not take frames", { errno: -tapFault });
     }
@@ -295,9 +307,9 @@ class Path implements Disposable {
 
   #report(): void {
     const { ctx, config } = this;
-    const tap = ctx.platform.interface(config.tap);
+    const tap = ctx.platform.interface(this.#station);
     const carrierLost = this.#tap.port && this.#settled && tap && !tap.carrier
-      ? `TAP ${config.tap} has no carrier`
+      ? `${this.#kind} ${this.#station} has no carrier`
       : "";
     if (ctx.counters.get("frames_out") > this.#sentBefore) this.#refused = "";
     const why = [this.#tap.why, this.#group.why, this.#refused, carrierLost]
@@ -310,7 +322,7 @@ class Path implements Disposable {
     const { port, group } = config;
     const facts = {
       tap: {
-        name: config.tap,
+        name: this.#station,
         open: this.#tap.port !== undefined,
         adopted: this.#tap.port?.adopted ?? false,
         ...tap,
