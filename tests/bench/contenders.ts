@@ -42,6 +42,9 @@ export async function startReference(
   return { name, tap: `${prefix}0`, pids: { a: await end("a"), b: await end("b") } };
 }
 
+/** Keys for every path of busbar, to measure what they cost: `deno task bench --path '{…}'`. */
+export const extra: { path: Readonly<Record<string, unknown>> } = { path: {} };
+
 /** The modules section of a host with both paths. */
 export function bothPaths(side: Side, via: readonly string[] = ["eth0", "eth0"]) {
   const path = (index: number) => ({
@@ -50,6 +53,7 @@ export function bothPaths(side: Side, via: readonly string[] = ["eth0", "eth0"])
     group: `224.0.1.10${index}`,
     port: 61850,
     via: via[index]!,
+    ...extra.path,
   });
   return { "goose_bridge": { path0: path(0), path1: path(1) } };
 }

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- its output is a table for people
 /**
- * `deno task bench [--rounds 7] [--control]`: busbar against the same loop in C. Two namespaces
+ * `deno task bench [--rounds 7] [--control] [--path JSON]`: busbar against the same loop in C. Two namespaces
  * joined by a veth, both bridges in both, GOOSE frames of 200 octets, contenders taking turns
  * inside each round. A table with the bar beside each figure is printed, and all numbers go to
  * `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors gives figures that need
@@ -13,7 +13,14 @@
 import { parseArgs } from "node:util";
 import { Busbar, executable } from "../e2e/harness.ts";
 import { createPair, type Pair } from "../netns.ts";
-import { asContender, bothPaths, type Contender, startEnd, startReference } from "./contenders.ts";
+import {
+  asContender,
+  bothPaths,
+  type Contender,
+  extra,
+  startEnd,
+  startReference,
+} from "./contenders.ts";
 import { busiest, memoryOf, processTime, threadTimes } from "./process.ts";
 import { print, type Results } from "./report.ts";
 import { delay, listen, publish, tool } from "./tools.ts";
@@ -237,8 +244,10 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: "string", default: "7" },
       control: { type: "boolean", default: false },
+      path: { type: "string", default: "{}" },
     },
   });
+  extra.path = JSON.parse(values.path) as Record<string, unknown>;
   const results = await (values.control ? control : bench)(Number(values.rounds));
   print(results);
   const folder = new URL("../../dist/bench/", import.meta.url).pathname;
