@@ -79,7 +79,8 @@ export class Sha256 {
     if (size > BLOCK) this.#compress(state, tail, BLOCK);
   }
 
-  #compress(state: Int32Array, octets: Uint8Array, at: number): void {
+  /** The 64 words of a block. FIPS 180-4 §6.2.2, step 1 */
+  #expand(octets: Uint8Array, at: number): void {
     const w = this.#words;
     for (let t = 0, from = at; t < 16; t += 1, from += 4) {
       w[t] = (octets[from]! << 24) | (octets[from + 1]! << 16) | (octets[from + 2]! << 8) |
@@ -92,6 +93,12 @@ export class Sha256 {
       const high = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
       w[t] = (w[t - 16]! + low + w[t - 7]! + high) | 0;
     }
+  }
+
+  /** Takes one block into the state. FIPS 180-4 §6.2.2, steps 2 to 4 */
+  #compress(state: Int32Array, octets: Uint8Array, at: number): void {
+    this.#expand(octets, at);
+    const w = this.#words;
     let a = state[0]!;
     let b = state[1]!;
     let c = state[2]!;
