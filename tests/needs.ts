@@ -9,6 +9,8 @@
  * @module
  */
 
+import { systemAuthenticator } from "../src/platform/linux/libcrypto.ts";
+
 /** Debian package of a command, where its name is another one. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "ip": "iproute2",
@@ -26,7 +28,8 @@ const told = new Set<string>();
 /**
  * Whether a test can run here; spread it into the test's definition.
  * @param what `root`, `tun` (/dev/net/tun can be opened), `netns` (network namespaces can be made),
- *   a path (begins with a slash), or else the name of a command on PATH.
+ *   `libcrypto` (OpenSSL's library), a path (begins with a slash), or else the name of a command on
+ *   PATH.
  */
 export function needs(...what: readonly string[]): { readonly ignore: boolean } {
   const absent = what.filter((need) => missing(need) !== undefined);
@@ -57,6 +60,9 @@ function look(need: string): string | undefined {
   if (need === "tun") return opens("/dev/net/tun") ? undefined : "give access to /dev/net/tun";
   if (need === "netns") {
     return succeeds("unshare", ["-n", "true"]) ? undefined : "run as root, with CAP_SYS_ADMIN";
+  }
+  if (need === "libcrypto") {
+    return systemAuthenticator(new Uint8Array(1)) ? undefined : "apt-get install libssl3";
   }
   if (need.startsWith("/")) return exists(need) ? undefined : `provide ${need}`;
   return onPath(need) ? undefined : `apt-get install ${PACKAGES[need] ?? need}`;

@@ -27,9 +27,6 @@ const BY_SUPERVISOR = dropped(
   "every path is supervised and restarted for ever, with growing pauses",
 );
 const BY_STATUS = dropped("`busbar status`, /status and /metrics show it");
-const BY_GATEWAY = dropped(
-  "busbar does not ask the cloud; set `igmp_keepalive_interval` below 120s",
-);
 
 /** Every key of the former file. */
 const FATES: ReadonlyMap<string, Fate> = new Map<string, Fate>([
@@ -57,12 +54,12 @@ const FATES: ReadonlyMap<string, Fate> = new Map<string, Fate>([
   ["igmp_keepalive_interval", USED],
   ["igmp_monitor_interval", USED],
   ["igmp_reregister_threshold", USED],
-  ["enable_tgw_monitoring", BY_GATEWAY],
-  ["primary_tgw_multicast_domain_id", BY_GATEWAY],
-  ["backup_tgw_multicast_domain_id", BY_GATEWAY],
-  ["enable_stats_export", BY_STATUS],
-  ["stats_file", BY_STATUS],
-  ["stats_export_interval", BY_STATUS],
+  ["enable_tgw_monitoring", USED],
+  ["primary_tgw_multicast_domain_id", USED],
+  ["backup_tgw_multicast_domain_id", USED],
+  ["enable_stats_export", USED],
+  ["stats_file", USED],
+  ["stats_export_interval", USED],
   ["enable_dual_path_monitoring", BY_STATUS],
   ["health_status_file", BY_STATUS],
   ["dual_path_log_level", dropped("it was never read")],
@@ -125,8 +122,27 @@ export function importGooseConfig(text: string): Imported {
       "*_tun_ip: the former bridge overwrote these by the host's last octet; here they hold",
     );
   }
-  const config = { log, modules: { "goose_bridge": paths } };
+  const monitor = monitorOf(use);
+  const config = {
+    log,
+    modules: {
+      "goose_bridge": paths,
+      ...(Object.keys(monitor).length === 0 ? {} : { "goose_monitor": monitor }),
+    },
+  };
   return { config, notes, problems };
+}
+
+/** Statistics and transit gateway: what is switched off there is left out here. */
+function monitorOf(use: Values): Record<string, unknown> {
+  const stats = use.flag("enable_stats_export") !== false;
+  const gateway = use.flag("enable_tgw_monitoring") !== false;
+  return {
+    ...(stats ? optional("stats_file", use.text("stats_file")) : {}),
+    ...(stats ? optional("stats_interval", use.span("stats_export_interval", 1, 86_400)) : {}),
+    ...(gateway ? optional("primary_domain", use.text("primary_tgw_multicast_domain_id")) : {}),
+    ...(gateway ? optional("backup_domain", use.text("backup_tgw_multicast_domain_id")) : {}),
+  };
 }
 
 /** Whether a text looks like the former file rather than ours. */

@@ -10,6 +10,8 @@ import { diffServices } from "../kernel/config_diff.ts";
 import { ControlPort } from "../kernel/control.ts";
 import { Registry } from "../kernel/control_registry.ts";
 import type { LogHub } from "../kernel/log.ts";
+import type { Neighbor, Neighbors } from "../kernel/module.ts";
+import type { Sample } from "../points/points.ts";
 import type { ControlConfig } from "../kernel/settings.ts";
 import { installNodeRoutes, type NodeView, type ServiceView } from "../kernel/status.ts";
 import { Supervisor } from "../kernel/supervisor.ts";
@@ -25,7 +27,7 @@ const FLUSH_MAX = seconds(1);
 /** What a node is made of. */
 export interface NodeOptions {
   readonly config: BusbarConfig;
-  readonly around: Omit<Surroundings, "registry" | "log">;
+  readonly around: Omit<Surroundings, "registry" | "log" | "neighbors">;
   readonly log: LogHub;
   readonly outputs: LogOutputs;
   /** Reads the configuration anew. */
@@ -58,7 +60,11 @@ export class Node {
     this.#options = options;
     this.#config = options.config;
     const { around, log } = options;
-    this.#around = { ...around, registry: this.#registry, log };
+    const neighbors: Neighbors = {
+      look: (id) => this.#look(id),
+      nudge: (id) => this.#services.get(id)?.nudge() ?? false,
+    };
+    this.#around = { ...around, registry: this.#registry, log, neighbors };
     this.#startedAt = around.clock.now();
     this.#supervisor = new Supervisor({
       clock: around.clock,
@@ -77,6 +83,7 @@ export class Node {
       view: () => node.view(),
       reload: () => node.reload(),
       trace: (id, level) => node.trace(id, level),
+      points: (prefix) => node.points(prefix),
     });
     node.#registry.status(() => ({ log: { ...options.outputs.status() } }));
     node.#control = await node.#openControl(options.config.control);
@@ -135,6 +142,12 @@ export class Node {
     return done;
   }
 
+  /** The last values of the points whose names begin so, by name. */
+  points(prefix: string): readonly Sample[] {
+    return this.#around.points.snapshot((point) => point.startsWith(prefix))
+      .toSorted((one, other) => one.point < other.point ? -1 : 1);
+  }
+
   /**
    * Reads the configuration anew. With any problem everything stays as it is; else only what has
    * changed is stopped and started. One reload at a time.
@@ -165,6 +178,18 @@ export class Node {
     void this.#options.outputs.flushed().then(() => done.abort());
     await pause(this.#around.clock, FLUSH_MAX, done.signal);
     return leaked;
+  }
+
+  #look(id: string): Neighbor | undefined {
+    const service = this.#services.get(id);
+    const state = this.#supervisor.status().find((status) => status.id === id)?.state;
+    if (!service || state === undefined) return undefined;
+    return {
+      state,
+      counters: service.counters.snapshot(),
+      detail: service.detail ?? {},
+      config: service.config.config,
+    };
   }
 
   #start(service: Service): void {

@@ -7,22 +7,25 @@ import { Counters } from "../base/counters.ts";
 import type { Random } from "../base/random.ts";
 import type { ServiceConfig } from "../kernel/config.ts";
 import type { LogHub } from "../kernel/log.ts";
-import type { Health } from "../kernel/module.ts";
+import type { Health, HotSample, Neighbors } from "../kernel/module.ts";
 import type { Orders } from "../kernel/orders.ts";
 import type { Json, JsonObject } from "../kernel/registry.ts";
 import type { Registry } from "../kernel/control_registry.ts";
 import type { ServiceSpec } from "../kernel/supervisor.ts";
 import { runInWorker, type ThreadKeeper } from "../kernel/worker_host.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Net } from "../platform/ports.ts";
+import type { Files, Net, Programs } from "../platform/ports.ts";
 import type { Authority } from "../points/authority.ts";
-import type { Points } from "../points/points.ts";
+import { isPointId, type PointId, type Points, type Sample } from "../points/points.ts";
 
 /** What all services share. */
 export interface Surroundings {
   readonly clock: Clock;
   readonly random: Random;
   readonly net: Net;
+  readonly files: Files;
+  readonly programs: Programs;
+  readonly neighbors: Neighbors;
   readonly points: Points;
   readonly authority: Authority;
   readonly registry: Registry;
@@ -59,6 +62,12 @@ export class Service implements ServiceSpec {
     return true;
   }
 
+  /** Asks it to look after its peers at once. Returns false when it cannot be asked. */
+  nudge(): boolean {
+    this.#orders?.nudge();
+    return this.#orders !== undefined;
+  }
+
   readonly run = async (
     signal: AbortSignal,
     report: (health: Health, why?: string) => void,
@@ -89,6 +98,7 @@ export class Service implements ServiceSpec {
       },
       report,
       detail: (facts) => this.detail = facts as Record<string, Json>,
+      publish: (samples) => this.around.points.publish(samplesOf(this.id, samples)),
       log: (line) => log.add(line),
     });
   }
@@ -99,20 +109,24 @@ export class Service implements ServiceSpec {
   ): Promise<void> {
     const { module, config } = this.config;
     if (module.isolate !== "main") return;
-    const { clock, random, net, points, authority, registry, log } = this.around;
+    const { registry, log, threads: _, ...shared } = this.around;
     using control = registry.scoped();
     await module.run({
       id: this.id,
       signal,
-      clock,
-      random,
-      net,
-      points,
-      authority,
+      ...shared,
       control,
       log: log.of(this.id),
       counters: this.counters,
       report,
     }, config);
   }
+}
+
+/** The points of a service of the byte plane bear its name. What is no name of a point is left out. */
+function samplesOf(id: string, samples: readonly HotSample[]): Sample[] {
+  return samples.flatMap(({ name, value, quality, at }): Sample[] => {
+    const point: string = `${id}.${name}`;
+    return isPointId(point) ? [{ point: point as PointId, value, quality, at }] : [];
+  });
 }

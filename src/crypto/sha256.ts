@@ -4,6 +4,7 @@
  * messages, but every call of it allocates.
  * @module
  */
+import type { Authenticator } from "../base/authenticator.ts";
 
 /** Octets of a digest. */
 export const DIGEST_SIZE = 32;
@@ -162,7 +163,7 @@ export class Sha256 {
 }
 
 /** HMAC-SHA-256 with one key. */
-export class HmacSha256 {
+export class HmacSha256 implements Authenticator {
   readonly #hash = new Sha256();
   readonly #inner: Int32Array;
   readonly #outer: Int32Array;

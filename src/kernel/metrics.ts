@@ -5,7 +5,15 @@
 import type { NodeView } from "./status.ts";
 
 /** Counters that go down too. */
-const GAUGES = new Set(["peers", "queue_depth", "streams", "missing"]);
+const GAUGES = new Set([
+  "peers",
+  "queue_depth",
+  "streams",
+  "missing",
+  "last_activity",
+  "igmp_last_report",
+  "igmp_last_check",
+]);
 /** States of a service, as values of the label `state`. */
 const STATES = ["starting", "up", "degraded", "waiting", "refused", "stopped", "leaked"];
 

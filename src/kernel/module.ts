@@ -7,10 +7,11 @@ import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { HotPlatform } from "../platform/hot.ts";
-import type { Net } from "../platform/ports.ts";
+import type { Files, Net, Programs } from "../platform/ports.ts";
 import type { Authority } from "../points/authority.ts";
+import type { PointValue } from "../points/point.ts";
 import type { Points } from "../points/points.ts";
-import type { ControlRegistry } from "./registry.ts";
+import type { ControlRegistry, JsonObject } from "./registry.ts";
 import type { Schema } from "./schema.ts";
 
 /** How a service fares by its own word. */
@@ -48,10 +49,41 @@ export interface Context extends ServiceContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly net: Net;
+  readonly files: Files;
+  readonly programs: Programs;
+  readonly neighbors: Neighbors;
   readonly points: Points;
   readonly authority: Authority;
   /** Routes and message types on the control port; all are withdrawn when `run` settles. */
   readonly control: ControlRegistry;
+}
+
+/** One value of one point of a service of the byte plane. */
+export interface HotSample {
+  /** Words of letters, digits, `_` and `-`, joined by dots. */
+  readonly name: string;
+  readonly value: PointValue;
+  /** Bits of `QUALITY`; 0 is good. */
+  readonly quality: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** What other services say of themselves, for one that watches over them. */
+export interface Neighbors {
+  /** Counters and facts of a service; undefined when there is none of that name. */
+  look(id: string): Neighbor | undefined;
+  /** Asks a service to look after its peers at once. Returns false when it cannot be asked. */
+  nudge(id: string): boolean;
+}
+
+/** One service, as others see it. */
+export interface Neighbor {
+  readonly state: string;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly detail: JsonObject;
+  /** Its checked configuration. */
+  readonly config: unknown;
 }
 
 /** What a service of the byte plane may touch; it runs in a worker of its own. */
@@ -60,6 +92,13 @@ export interface HotContext extends ServiceContext {
   stopped(): boolean;
   /** How much of each frame to log: 0 none, 1 header, 2 objects, 3 octets. Set while running. */
   trace(): 0 | 1 | 2 | 3;
+  /** How often somebody asked it to look after its peers at once; a change is the sign. */
+  nudges(): number;
+  /**
+   * Publishes values, named within the service: `alarm.querier` of `goose_bridge.path0` is the
+   * point `goose_bridge.path0.alarm.querier`. Copied to the main thread: not for each frame.
+   */
+  publish(samples: readonly HotSample[]): void;
   readonly platform: HotPlatform;
   /**
    * Publishes facts for /status under `services.<id>.detail`: rare things such as the name of an

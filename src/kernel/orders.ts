@@ -12,7 +12,8 @@ const STOP = 0;
 const TRACE = 1;
 const BEATS = 2;
 const THREAD = 3;
-const FIRST_DESCRIPTOR = 4;
+const NUDGES = 4;
+const FIRST_DESCRIPTOR = 5;
 /** An empty place in the table; descriptors are stored plus one, for 0 is a descriptor too. */
 const NONE = 0;
 
@@ -47,6 +48,15 @@ export class Orders {
 
   set trace(level: number) {
     Atomics.store(this.#words, TRACE, level);
+  }
+
+  /** How often the worker was asked to look after its peers at once, modulo 2^32. */
+  get nudges(): number {
+    return Atomics.load(this.#words, NUDGES);
+  }
+
+  nudge(): void {
+    Atomics.add(this.#words, NUDGES, 1);
   }
 
   /** How often the worker's loop has turned, modulo 2^32. 0 before the first turn only. */

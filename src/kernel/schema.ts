@@ -135,6 +135,33 @@ export function network() {
   }).meta({ kind: "IPv4 network" });
 }
 
+/** Numbers from first to last, both included. */
+export interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * One value or a range of values, written `first-last`.
+ *
+ * @param parse One value; undefined for what is none.
+ * @param what For the message and the reference: `an APPID such as 0x0001 or 0x0001-0x3fff`.
+ */
+export function range(parse: (written: string) => number | undefined, what: string, kind: string) {
+  const message = `must be ${what}`;
+  return z.union([z.string(), z.int()], { error: message }).transform((value, context): Range => {
+    const written = String(value);
+    const [from = "", to = from, more] = written.split("-").map((part) => part.trim());
+    const first = parse(from);
+    const last = parse(to);
+    if (more === undefined && first !== undefined && last !== undefined && first <= last) {
+      return { first, last };
+    }
+    context.issues.push({ code: "custom", message, input: written });
+    return z.NEVER;
+  }).meta({ kind });
+}
+
 /** Up to `max` values of one kind, at least one. */
 export function list<S extends z.ZodType>(of: S, max: number) {
   const kind = (of.meta() as FieldMeta | undefined)?.kind ?? "value";

@@ -10,7 +10,7 @@ import { BugError, type ErrorImage, revive } from "../base/errors.ts";
 import type { LogLine } from "../base/log.ts";
 import { after, type Instant, seconds } from "../base/time.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Health } from "./module.ts";
+import type { Health, HotSample } from "./module.ts";
 import { Orders } from "./orders.ts";
 import { LOOK_EVERY, Watchdog } from "./watchdog.ts";
 
@@ -32,6 +32,7 @@ export interface ToWorker {
 export type FromWorker =
   | { readonly kind: "report"; readonly health: Health; readonly why: string | undefined }
   | { readonly kind: "detail"; readonly facts: Readonly<Record<string, unknown>> }
+  | { readonly kind: "points"; readonly samples: readonly HotSample[] }
   | { readonly kind: "log"; readonly line: LogLine }
   | { readonly kind: "ended"; readonly error: ErrorImage | undefined };
 
@@ -68,6 +69,7 @@ export interface WorkerOptions {
   readonly begun: (orders: Orders) => void;
   readonly report: (health: Health, why?: string) => void;
   readonly detail: (facts: Readonly<Record<string, unknown>>) => void;
+  readonly publish: (samples: readonly HotSample[]) => void;
   readonly log: (line: LogLine) => void;
 }
 
@@ -138,9 +140,10 @@ class WorkerRun {
 
   #hear(message: FromWorker): void {
     if (this.#over) return;
-    const { report, detail, log } = this.#options;
+    const { report, detail, publish, log } = this.#options;
     if (message.kind === "report") report(message.health, message.why);
     else if (message.kind === "detail") detail(message.facts);
+    else if (message.kind === "points") publish(message.samples);
     else if (message.kind === "log") log(message.line);
     else if (message.error) this.#outcome.reject(revive(message.error));
     else this.#outcome.resolve();

@@ -83,6 +83,8 @@ function contextOf(
       if (now !== told) send({ kind: "report", health, why });
       told = now;
     },
+    nudges: () => orders.nudges,
+    publish: (samples) => send({ kind: "points", samples }),
     detail: (facts) => send({ kind: "detail", facts }),
     trace: () => orders.trace as 0 | 1 | 2 | 3,
     stopped() {

@@ -5,6 +5,7 @@
  * that failed returns a negative {@linkcode FAULT}.
  * @module
  */
+import type { Authenticator } from "../base/authenticator.ts";
 import type { Instant } from "../base/time.ts";
 
 /** Why a call on the path of a frame failed; the numbers are Linux's. */
@@ -159,6 +160,8 @@ export interface HotPlatform {
   epochMicros(at?: Instant): number;
   /** 64 random bits as two halves. */
   randomWords(): readonly [number, number];
+  /** HMAC-SHA-256 by the system; undefined where it has none, or none that is faster. */
+  authenticator(key: Uint8Array): Authenticator | undefined;
   /** Sleeps for about that many microseconds, and for the 50 more by which the kernel may be late. */
   rest(micros: number): void;
   /** A batch for receiving or for sending; one batch is never used for both. */

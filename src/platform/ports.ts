@@ -26,6 +26,36 @@ export interface AcceptedConn {
   readonly remote: Endpoint;
 }
 
+/** Files, as services see them. */
+export interface Files {
+  /**
+   * Replaces a file as a whole: a reader sees the old text or the new one, never a part, and a disk
+   * that is full leaves the old one.
+   * @throws OsError
+   */
+  replace(path: string, text: string): Promise<void>;
+}
+
+/** What a program that has ended leaves. */
+export interface ProgramResult {
+  readonly code: number;
+  /** What it wrote, cut at {@linkcode OUTPUT_MAX} octets each. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Most octets that are kept of what a program writes. */
+export const OUTPUT_MAX = 1024 * 1024;
+
+/** Other programs of this host. */
+export interface Programs {
+  /**
+   * Runs a program without a shell until it ends.
+   * @throws OsError when it is not there, or `signal` aborts first; then it has been killed.
+   */
+  run(program: string, args: readonly string[], signal: AbortSignal): Promise<ProgramResult>;
+}
+
 /** TCP, as services see it. */
 export interface Net {
   /** @throws LinkDownError when the peer cannot be reached, or `signal` aborts first. */

@@ -26,6 +26,7 @@ async function open(maxConnections = 4096) {
     random: Math.random,
   });
   installNodeRoutes(registry, {
+    points: () => [],
     view: () => ({
       status: "Running",
       version: "0.1.0",

@@ -33,6 +33,7 @@ async function serve(services: readonly ServiceView[], token?: string) {
     control: {},
   });
   installNodeRoutes(registry, {
+    points: () => [],
     view,
     reload: () => Promise.resolve(reload),
     trace(id, level) {

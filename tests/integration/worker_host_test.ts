@@ -2,6 +2,7 @@ import { Counters } from "../../src/base/counters.ts";
 import { AppError, BugError, OsError } from "../../src/base/errors.ts";
 import type { LogLine } from "../../src/base/log.ts";
 import { seconds } from "../../src/base/time.ts";
+import type { HotSample } from "../../src/kernel/module.ts";
 import { runInWorker, type Thread } from "../../src/kernel/worker_host.ts";
 import { closeLeftover } from "../../src/platform/linux/fd.ts";
 import { parkThread } from "../../src/platform/linux/thread.ts";
@@ -17,6 +18,7 @@ function begin(module: string, config: { port?: number } = {}) {
   const detail = Promise.withResolvers<unknown>();
   const lines: LogLine[] = [];
   const parked: number[] = [];
+  const published: HotSample[] = [];
   const ended = runInWorker({
     id: `test.${module}`,
     module,
@@ -37,11 +39,22 @@ function begin(module: string, config: { port?: number } = {}) {
     begun: () => {},
     report: () => up.resolve(),
     detail: detail.resolve,
+    publish: (samples) => published.push(...samples),
     log: (line) => lines.push(line),
   });
   // A failure before the test looks at it is not an unhandled one.
   const outcome = ended.then(() => undefined, (error: unknown) => error as AppError);
-  return { clock, stop, counters, up: up.promise, detail: detail.promise, lines, parked, outcome };
+  return {
+    clock,
+    stop,
+    counters,
+    up: up.promise,
+    detail: detail.promise,
+    lines,
+    parked,
+    outcome,
+    published,
+  };
 }
 
 /** Whether a thread of this process uses the processor. */

@@ -72,6 +72,12 @@ export class SimHot implements HotPlatform {
     return Math.round(this.time * 1000);
   }
 
+  /** What `HotContext.nudges` tells. */
+  nudges = 0;
+
+  /** None: the code under test has its own. */
+  authenticator(): undefined {}
+
   randomWords(): readonly [number, number] {
     return [1, 2];
   }

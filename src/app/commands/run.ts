@@ -3,7 +3,9 @@ import { readConfig } from "../../kernel/config.ts";
 import { LogHub } from "../../kernel/log.ts";
 import { jsonLine } from "../../kernel/log_line.ts";
 import { SystemClock } from "../../platform/clock.ts";
+import { SYSTEM_FILES } from "../../platform/files.ts";
 import { SYSTEM_NET } from "../../platform/net.ts";
+import { SYSTEM_PROGRAMS } from "../../platform/programs.ts";
 import { SINGLE_NODE } from "../../points/authority.ts";
 import { Points } from "../../points/points.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
@@ -87,6 +89,8 @@ async function run(call: Invocation): Promise<number> {
         clock,
         random: Math.random,
         net: SYSTEM_NET,
+        files: SYSTEM_FILES,
+        programs: SYSTEM_PROGRAMS,
         points: new Points(clock),
         authority: SINGLE_NODE,
         threads: SYSTEM_THREADS,

@@ -7,6 +7,7 @@ import { memberships } from "./igmp.ts";
 import { IgmpSocket } from "./igmp_socket.ts";
 import { Interfaces } from "./ioctl.ts";
 import { libc } from "./libc.ts";
+import { systemAuthenticator } from "./libcrypto.ts";
 import { LinuxBatch } from "./mmsg.ts";
 import { Peers } from "./peers.ts";
 import { LinuxPoller } from "./poll.ts";
@@ -41,6 +42,7 @@ export function createHotPlatform(): HotPlatform {
       const [high, low] = crypto.getRandomValues(new Uint32Array(2));
       return [high!, low!];
     },
+    authenticator: systemAuthenticator,
     rest: (micros) => void libc().usleep(micros),
     batch: (slots, slotSize, headroom) => new LinuxBatch(slots, slotSize, headroom),
     poller: () => new LinuxPoller(),

@@ -81,6 +81,8 @@ export class Supervision {
   unwatched = 0;
   /** Streams that were forgotten to make room. */
   evicted = 0;
+  /** The stream of the message that {@linkcode see} took last; undefined when it is unwatched. */
+  last: Stream | undefined;
 
   /**
    * @param streamsMax Most streams that are watched.
@@ -109,6 +111,7 @@ export class Supervision {
     const hash = hashOf(scan, octets, at);
     const bucket = this.#streams.get(hash);
     const stream = bucket && find(bucket, scan, octets, at);
+    this.last = stream;
     if (!stream) return this.#begin(hash, scan, octets, at, now);
     const silent = since(stream.lastAt, now);
     const kind = this.#step(stream, scan, silent);
@@ -267,6 +270,7 @@ export class Supervision {
     if (bucket) bucket.push(stream);
     else this.#streams.set(hash, [stream]);
     this.#count += 1;
+    this.last = stream;
     this.#deadline = Math.min(this.#deadline, now + scan.timeAllowedToLive);
     if (scan.simulation) this.tell({ kind: "simulation", stream, amount: 1 });
     if (scan.ndsCom) this.tell({ kind: "ndsCom", stream, amount: 1 });

@@ -50,6 +50,12 @@ export const DROP = {
   replayed: 12,
   /** Our own, come back. */
   own: 13,
+  /** Encrypted, which is not supported. */
+  encrypted: 14,
+  /** Its APPID is not among those that are carried. */
+  appId: 15,
+  /** Its VLAN identifier is not among those that are carried. */
+  vlan: 16,
 } as const;
 /** One of {@linkcode DROP}. */
 export type Drop = (typeof DROP)[keyof typeof DROP];

@@ -32,9 +32,32 @@
  * A source address cannot begin with 0x47, whose lowest bit marks a group, so no datagram of format
  * 1 is taken for one of format 2. Only frames of exactly the least length of Ethernet lose padding.
  *
+ * **R-GOOSE**, the session PDU of IEC 61850-90-5 over UDP port 102, as we send it; numbers
+ * big-endian:
+ *
+ * | Offset | Size | Field |
+ * |---|---|---|
+ * | 0 | 2 | 0x01 0x40: CLTP unit data |
+ * | 2 | 2 | 0xA1: GOOSE; length of the session header, 23 |
+ * | 4 | 2 | 0x80: common header; its length, 21 |
+ * | 6 | 4 | length of what follows |
+ * | 10 | 4 | SPDU number |
+ * | 14 | 2 | version, 2 |
+ * | 16 | 11 | key (time, minutes to the next, number), length of the vector: all 0 |
+ * | 27 | 4 | length of the payload |
+ * | 31 | 2 | 0x81: GOOSE; 1 when simulated |
+ * | 33 | 4 | APPID; length of the APDU |
+ * | 37 | n | the APDU |
+ *
+ * It carries neither Ethernet addresses nor tags, nor what stands behind the APDU. A receiver makes
+ * an untagged frame from 02-00 and the sender's IPv4 address to 01-0C-CD-01-00-00 plus the lower
+ * nine bits of the APPID.
+ *
  * | Supported | |
  * |---|---|
  * | formats 1 and 2, both directions | yes |
+ * | R-GOOSE version 2, both directions, the first APDU of each session PDU | yes |
+ * | R-GOOSE signatures (made and checked), encryption, version 1, tunnelled frames, SV | no |
  * | replay window of 1,024 numbers for each of 128 senders | yes |
  * | format 1: frames of EtherType 0x88B8, plain or behind one 0x8100 tag | yes |
  * | format 1: 0x88B9, 0x88BA, 0x88A8, two tags | dropped, each by its own reason |
@@ -44,6 +67,13 @@
  */
 export * from "./constants.ts";
 export { ReplayWindows, SEEN, type Seen } from "./replay.ts";
+export {
+  decapsulateRGoose,
+  encapsulateRGoose,
+  isRGoose,
+  RGOOSE_HEADER,
+  RGOOSE_PORT,
+} from "./rgoose.ts";
 export { decapsulateV1, type Destinations, encapsulateV1, type Frames } from "./v1.ts";
 export {
   decapsulateV2,

@@ -5,7 +5,7 @@
  * Both directions work in place: the header goes in front of the frame and the tag behind it.
  * @module
  */
-import type { HmacSha256 } from "../../crypto/sha256.ts";
+import type { Authenticator } from "../../base/authenticator.ts";
 import { DROP, type Drop, ETHER_TYPE } from "./constants.ts";
 import type { Frames } from "./v1.ts";
 
@@ -39,7 +39,7 @@ export interface V2Sender {
   readonly senderHigh: number;
   readonly senderLow: number;
   /** Undefined for none. */
-  readonly key: HmacSha256 | undefined;
+  readonly key: Authenticator | undefined;
 }
 
 /**
@@ -94,7 +94,7 @@ export function encapsulateV2(
 export function decapsulateV2(
   frames: Frames,
   slot: number,
-  key: HmacSha256 | undefined,
+  key: Authenticator | undefined,
   facts: V2Facts,
 ): Drop {
   const { octets } = frames;

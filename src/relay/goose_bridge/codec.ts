@@ -3,16 +3,20 @@
  * they have, and refuses what is forged, replayed, or our own.
  * @module
  */
+import type { Authenticator } from "../../base/authenticator.ts";
 import { HmacSha256 } from "../../crypto/sha256.ts";
 import {
+  decapsulateRGoose,
   decapsulateV1,
   decapsulateV2,
   type Destinations,
   DROP,
   type Drop,
+  encapsulateRGoose,
   encapsulateV1,
   encapsulateV2,
   type Frames,
+  isRGoose,
   isV2,
   ReplayWindows,
   SEEN,
@@ -22,22 +26,23 @@ import {
 } from "../../protocol/goose_tunnel/mod.ts";
 import type { HotPlatform } from "../../platform/hot.ts";
 import type { Config } from "./config.ts";
-import { StationFilter } from "./filter.ts";
+import { FrameFilter } from "./filter.ts";
 
 /** 2^32: a time in microseconds is written as two halves. */
 const HALF = 0x1_0000_0000;
 
 /** Both directions of one path. */
 export class TunnelCodec {
-  /** When the datagram that was taken last was sent, by its sender's clock. */
+  /** When the datagram that was taken last was sent, by its sender's clock; infinite: unknown. */
   sentMicros = 0;
   readonly replay = new ReplayWindows();
-  readonly #whole: boolean;
+  readonly #format: Config["format"];
   readonly #takesV1: boolean;
   readonly #takesV2: boolean;
+  readonly #takesRGoose: boolean;
   readonly #destinations: Destinations;
-  readonly #filter: StationFilter;
-  readonly #key: HmacSha256 | undefined;
+  readonly #filter: FrameFilter;
+  readonly #key: Authenticator | undefined;
   readonly #sender: V2Sender;
   readonly #hearsItself: boolean;
   readonly #facts: V2Facts = { senderHigh: 0, senderLow: 0, sequence: 0, sentMicros: 0 };
@@ -45,12 +50,13 @@ export class TunnelCodec {
 
   constructor(platform: HotPlatform, config: Config) {
     const { format, accept, key, destinations, loop } = config;
-    this.#whole = format === "v2";
+    this.#format = format;
     this.#takesV1 = format === "v1" || accept === "any";
     this.#takesV2 = format === "v2" || accept === "any";
-    this.#destinations = destinations;
-    this.#filter = new StationFilter(config);
-    this.#key = key === undefined ? undefined : new HmacSha256(new TextEncoder().encode(key));
+    this.#takesRGoose = format === "rgoose" || accept === "any";
+    this.#destinations = config.destinationRanges ? "any" : destinations;
+    this.#filter = new FrameFilter(config);
+    this.#key = key === undefined ? undefined : authenticator(platform, key);
     const [senderHigh, senderLow] = platform.randomWords();
     this.#sender = { senderHigh, senderLow, key: this.#key };
     this.#hearsItself = loop;
@@ -58,18 +64,40 @@ export class TunnelCodec {
 
   /** Turns the frame in a slot into a datagram, or says why it is not carried. */
   encapsulate(frames: Frames, slot: number, micros: number): Drop {
-    if (!this.#whole) {
+    const v1 = this.#format === "v1";
+    if (!v1 || this.#filter.narrow) {
+      const drop = this.#filter.check(frames, slot, true);
+      if (drop !== DROP.none) return drop;
+    }
+    if (v1) {
       const high = Math.floor(micros / HALF);
       return encapsulateV1(frames, slot, high, micros % HALF, this.#destinations);
     }
-    const drop = this.#filter.check(frames, slot);
-    if (drop !== DROP.none) return drop;
-    return encapsulateV2(frames, slot, this.#sender, this.#sequence += 1, micros);
+    this.#sequence += 1;
+    return this.#format === "v2"
+      ? encapsulateV2(frames, slot, this.#sender, this.#sequence, micros)
+      : encapsulateRGoose(frames, slot, this.#sequence);
   }
 
-  /** Turns the datagram in a slot into its frame, or says why it is refused. */
-  decapsulate(frames: Frames, slot: number): Drop {
-    if (this.#takesV2 && isV2(frames, slot)) return this.#takeV2(frames, slot);
+  /**
+   * Turns the datagram in a slot into its frame, or says why it is refused.
+   *
+   * @param source IPv4 address of the sender.
+   */
+  decapsulate(frames: Frames, slot: number, source: number): Drop {
+    if (this.#takesV2 && isV2(frames, slot)) {
+      const drop = this.#takeV2(frames, slot);
+      // Whoever has the key may still send only what the station is to get.
+      return drop === DROP.none ? this.#filter.check(frames, slot, true) : drop;
+    }
+    const drop = this.#takesRGoose && isRGoose(frames, slot)
+      ? this.#takeRGoose(frames, slot, source)
+      : this.#takeV1(frames, slot);
+    if (drop !== DROP.none || !this.#filter.narrow) return drop;
+    return this.#filter.check(frames, slot, false);
+  }
+
+  #takeV1(frames: Frames, slot: number): Drop {
     if (!this.#takesV1) {
       return frames.length[slot]! < V1_HEADER ? DROP.shortDatagram : DROP.unknownFormat;
     }
@@ -77,6 +105,11 @@ export class TunnelCodec {
     const { octets } = frames;
     this.sentMicros = get32(octets, at + 6) * HALF + get32(octets, at + 10);
     return decapsulateV1(frames, slot);
+  }
+
+  #takeRGoose(frames: Frames, slot: number, source: number): Drop {
+    this.sentMicros = Infinity;
+    return decapsulateRGoose(frames, slot, source);
   }
 
   #takeV2(frames: Frames, slot: number): Drop {
@@ -90,6 +123,12 @@ export class TunnelCodec {
     const seen = this.replay.see(senderHigh, senderLow, facts.sequence);
     return seen === SEEN.replayed || seen === SEEN.old ? DROP.replayed : DROP.none;
   }
+}
+
+/** The system's own where there is one, which is faster. */
+function authenticator(platform: HotPlatform, key: string): Authenticator {
+  const octets = new TextEncoder().encode(key);
+  return platform.authenticator(octets) ?? new HmacSha256(octets);
 }
 
 function get32(octets: Uint8Array, at: number): number {

@@ -1,5 +1,7 @@
 import { isAddress, isMulticast, parseIpv4 } from "../../base/address.ts";
 import { seconds } from "../../base/time.ts";
+import { UNTAGGED } from "./filter.ts";
+import { RGOOSE_PORT } from "../../protocol/goose_tunnel/mod.ts";
 import {
   choice,
   duration,
@@ -9,12 +11,15 @@ import {
   integer,
   list,
   network,
+  range,
   secret,
   section,
   size,
   text,
 } from "../../kernel/schema.ts";
 
+/** UDP port of formats 1 and 2. */
+const GOOSE_PORT = 61_850;
 const INTERFACE = /^[^\s/:]{1,15}$/;
 
 /** One path: a TAP on the station's side, a multicast group on the network's side. */
@@ -48,8 +53,9 @@ export const CONFIG = section({
   allow: list(network(), 64).optional().describe(
     "Senders that are listened to; absent: all. Addresses can be forged: see key",
   ).meta({ example: ["10.0.0.0/24"] }),
-  format: choice(["v1", "v2"]).default("v1").describe(
-    "Wire format that is sent: v1 as deployed, v2 with the whole frame, sequence numbers and key",
+  format: choice(["v1", "v2", "rgoose"]).default("v1").describe(
+    "Wire format that is sent: v1 as deployed; v2 with the whole frame, sequence and key; " +
+      "rgoose by IEC 61850-90-5, unsigned",
   ),
   accept: choice(["format", "any"]).default("format").describe(
     "Which formats are taken: that of format only, or any",
@@ -59,7 +65,23 @@ export const CONFIG = section({
   ),
   gse_management: flag().default(false).describe("Whether EtherType 0x88B9 is carried; needs v2"),
   sampled_values: flag().default(false).describe("Whether EtherType 0x88BA is carried; needs v2"),
-  port: integer(1, 65_535).default(61_850).describe("UDP port of the group"),
+  app_ids: list(range(parseAppId, "an APPID or a range, such as 0x0001-0x3fff", "APPIDs"), 64)
+    .optional().describe("Which APPIDs are carried, either way; absent: all")
+    .meta({ example: ["0x0001-0x3fff", "0x8001"] }),
+  vlans: list(range(parseVlan, "a VLAN of 0 to 4095, a range, or untagged", "VLANs"), 64)
+    .optional().describe("Which VLANs are carried, either way, by the outer tag; absent: all")
+    .meta({ example: [5, "100-199", "untagged"] }),
+  destination_ranges: list(
+    range(
+      parseMac,
+      "a MAC address or a range, such as 01:0c:cd:01:00:00-01:0c:cd:01:00:3f",
+      "MACs",
+    ),
+    64,
+  ).optional().describe("Which destinations are carried, either way, instead of destinations")
+    .meta({ example: ["01:0c:cd:01:00:00-01:0c:cd:01:00:3f"] }),
+  port: integer(1, 65_535).optional().describe("UDP port; absent: 61850, and 102 for rgoose")
+    .meta({ example: 61_850 }),
   via: text().refine(
     (via) => isAddress(via) || INTERFACE.test(via),
     "must be an interface or an address",
@@ -96,6 +118,9 @@ export const CONFIG = section({
   supervise: flag().default(false).describe(
     "Whether streams are watched: lost and repeated messages, silence, restarts, confRev",
   ),
+  points: choice(["none", "alarms", "values"]).default("none").describe(
+    "Whether streams are points: their alarms, or their values too, with supervise",
+  ),
   streams: integer(1, 4096).default(256).describe("Most streams that are watched, each way"),
   discard_duplicates: flag().default(false).describe(
     "Whether a message that has come already, by stNum and sqNum, is dropped; needs supervise",
@@ -113,7 +138,10 @@ export const CONFIG = section({
       format,
       accept,
       discardDuplicates,
+      points,
       supervise,
+      gseManagement,
+      sampledValues,
     },
     context,
   ) => {
@@ -128,13 +156,20 @@ export const CONFIG = section({
     }
     if (group === undefined && peers === undefined) add("group", "must be a multicast group");
     if (group !== undefined && peers !== undefined) add("peers", "cannot stand beside group");
-    if (key !== undefined && format === "v1") add("key", "is of no use with format v1");
+    if (key !== undefined && format !== "v2") add("key", `is of no use with format ${format}`);
+    if (format !== "v2" && (gseManagement || sampledValues)) {
+      add(gseManagement ? "gse_management" : "sampled_values", "needs format v2");
+    }
     if (key !== undefined && accept === "any") {
       add("accept", "cannot be any with a key: datagrams of format 1 are never signed");
     }
     if (discardDuplicates && !supervise) add("discard_duplicates", "needs supervise");
+    if (points === "values" && !supervise) add("points", "cannot be values without supervise");
   },
-);
+).transform((config) => ({
+  ...config,
+  port: config.port ?? (config.format === "rgoose" ? RGOOSE_PORT : GOOSE_PORT),
+}));
 export type Config = Infer<typeof CONFIG>;
 
 function isCidr(written: string): boolean {
@@ -145,4 +180,20 @@ function isCidr(written: string): boolean {
 /** 224.0.0.0/24 never leaves its link. RFC 5771 §4 */
 function isRoutable(written: string): boolean {
   return isMulticast(written) && parseIpv4(written)! >>> 8 !== 0xe00000;
+}
+
+function parseAppId(written: string): number | undefined {
+  const known = /^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(written) && Number(written) <= 0xffff;
+  return known ? Number(written) : undefined;
+}
+
+function parseVlan(written: string): number | undefined {
+  if (written === "untagged") return UNTAGGED;
+  return /^\d{1,4}$/.test(written) && Number(written) <= 4095 ? Number(written) : undefined;
+}
+
+/** A MAC address as a number of 48 bits. */
+function parseMac(written: string): number | undefined {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(written)) return undefined;
+  return parseInt(written.replaceAll(":", ""), 16);
 }

@@ -5,6 +5,22 @@
  */
 import { DROP } from "../../protocol/goose_tunnel/mod.ts";
 
+/** Ages at arrival in microseconds that end a class. The transfer times of IEC 61850-5 are there. */
+export const AGE_LIMITS = [100, 200, 600, 1000, 3000, 10_000, 20_000, 50_000, 100_000] as const;
+/** The counter of each class, and of what is beyond the last. */
+export const AGE_COUNTERS = [
+  "age_within_100us",
+  "age_within_200us",
+  "age_within_600us",
+  "age_within_1ms",
+  "age_within_3ms",
+  "age_within_10ms",
+  "age_within_20ms",
+  "age_within_50ms",
+  "age_within_100ms",
+  "age_beyond_100ms",
+] as const;
+
 /** Names of the counters, with what they mean in the module's README. */
 export const COUNTERS = [
   "tap_received",
@@ -16,11 +32,14 @@ export const COUNTERS = [
   "drop_sampled_values",
   "drop_double_tag",
   "drop_destination",
+  "drop_app_id",
+  "drop_vlan",
   "drop_short_datagram",
   "drop_own",
   "drop_not_allowed",
   "drop_unknown_format",
   "drop_unknown_version",
+  "drop_encrypted",
   "drop_unsigned",
   "drop_forged",
   "drop_replayed",
@@ -41,13 +60,15 @@ export const COUNTERS = [
   "igmp_querier_missing",
   "missing",
   "late",
-  "age_within_600us",
-  "age_within_3ms",
-  "age_within_10ms",
-  "age_within_20ms",
-  "age_beyond_20ms",
+  ...AGE_COUNTERS,
+  "last_activity",
+  "igmp_last_report",
+  "igmp_last_check",
+  "points_published",
+  "points_delayed",
   "streams",
   "streams_unwatched",
+  "stream_undecodable",
   "stream_lost",
   "stream_duplicates",
   "stream_reordered",
@@ -71,4 +92,7 @@ export const COUNTER_OF_DROP: Readonly<Record<number, (typeof COUNTERS)[number]>
   [DROP.forged]: "drop_forged",
   [DROP.replayed]: "drop_replayed",
   [DROP.own]: "drop_own",
+  [DROP.encrypted]: "drop_encrypted",
+  [DROP.appId]: "drop_app_id",
+  [DROP.vlan]: "drop_vlan",
 };

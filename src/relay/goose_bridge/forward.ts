@@ -14,6 +14,7 @@ import {
 } from "../../platform/hot.ts";
 import {
   DROP,
+  type Drop,
   ETHERNET_HEADER,
   V2_HEADER,
   V2_TAG,
@@ -21,13 +22,11 @@ import {
 } from "../../protocol/goose_tunnel/mod.ts";
 import { TunnelCodec } from "./codec.ts";
 import type { Config } from "./config.ts";
-import { COUNTER_OF_DROP } from "./counters.ts";
+import { AGE_COUNTERS, AGE_LIMITS, COUNTER_OF_DROP } from "./counters.ts";
 import type { Watch } from "./watch.ts";
 
 /** Batches taken from one side before the other gets its turn. */
 const ROUNDS_MAX = 8;
-/** Ages at arrival, in microseconds, up to which a frame counts as that good. IEC 61850-5 */
-const AGES = [600, 3000, 10_000, 20_000] as const;
 /** In front of a frame: the longest header, and a tag that the kernel had taken away. */
 const HEADROOM = V2_HEADER + VLAN_TAG;
 /** Two tags more than an untagged frame, as QinQ has. */
@@ -49,6 +48,8 @@ export class Forwarder {
   readonly #words: Float64Array;
   readonly #dropAt: Int32Array;
   readonly #at: Places;
+  /** Where the classes of age begin, one after the other. */
+  readonly #ageAt: number;
   readonly #codec: TunnelCodec;
   /** Largest frame that is read from the TAP. */
   readonly #frameMax: number;
@@ -75,6 +76,7 @@ export class Forwarder {
       this.#dropAt[Number(drop)] = counters.at(name);
     }
     this.#at = placesIn(counters);
+    this.#ageAt = counters.at(AGE_COUNTERS[0]);
   }
 
   /** What the sequence numbers of format 2 say of the way: numbers that never came, and late ones. */
@@ -216,12 +218,12 @@ export class Forwarder {
     }
     if (this.#allow && !this.#isAllowed(source)) return this.#drop("drop_not_allowed", 1);
     if (batch.length[slot]! > batch.slotSize) return this.#drop("drop_truncated", 1);
-    const drop = this.#codec.decapsulate(batch, slot);
+    const drop = this.#codec.decapsulate(batch, slot, source);
     if (drop !== DROP.none) {
       const words = this.#words;
       words[this.#dropAt[drop]!]! += 1;
       words[this.#at.dropped]! += 1;
-      if (drop < DROP.unsigned) words[this.#at.malformed]! += 1;
+      if (isMalformed(drop)) words[this.#at.malformed]! += 1;
       return 0;
     }
     const start = batch.start[slot]!;
@@ -251,17 +253,9 @@ export class Forwarder {
   /** A negative age says that the clocks differ; it is not counted. */
   #countAge(age: number): void {
     if (age < 0) return;
-    const at = this.#at;
-    const place = age <= AGES[0]
-      ? at.age_within_600us
-      : age <= AGES[1]
-      ? at.age_within_3ms
-      : age <= AGES[2]
-      ? at.age_within_10ms
-      : age <= AGES[3]
-      ? at.age_within_20ms
-      : at.age_beyond_20ms;
-    this.#words[place]! += 1;
+    let place = 0;
+    while (place < AGE_LIMITS.length && age > AGE_LIMITS[place]!) place += 1;
+    this.#words[this.#ageAt + place]! += 1;
   }
 
   /** Counts frames that are not carried. Returns 0, the octets that were. */
@@ -270,6 +264,11 @@ export class Forwarder {
     this.#words[this.#at.dropped]! += count;
     return 0;
   }
+}
+
+/** Whether a datagram was none of ours, rather than one that is not carried. */
+function isMalformed(drop: Drop): boolean {
+  return drop === DROP.runt || (drop >= DROP.shortDatagram && drop < DROP.unsigned);
 }
 
 type Places = ReturnType<typeof placesIn>;
@@ -295,10 +294,5 @@ function placesIn(counters: Counters) {
     drop_no_tap: counters.at("drop_no_tap"),
     drop_not_allowed: counters.at("drop_not_allowed"),
     drop_duplicate: counters.at("drop_duplicate"),
-    age_within_600us: counters.at("age_within_600us"),
-    age_within_3ms: counters.at("age_within_3ms"),
-    age_within_10ms: counters.at("age_within_10ms"),
-    age_within_20ms: counters.at("age_within_20ms"),
-    age_beyond_20ms: counters.at("age_beyond_20ms"),
   };
 }

@@ -24,6 +24,8 @@ import type { Config } from "./config.ts";
 
 /** The second report after a join, as hosts of version 2 send one. RFC 2236 §3 */
 const SECOND_REPORT = seconds(2);
+/** After a nudge: one report at once, and one after each of these. */
+const NUDGED = [seconds(1), seconds(2), seconds(4)] as const;
 const LOOPBACK = "lo";
 /** Datagrams that are read in one look. */
 const READ_MAX = 64;
@@ -46,6 +48,8 @@ export class IgmpKeeper implements Disposable {
   #querier = 0;
   #queryVersion = 0;
   #silent = false;
+  /** Which pause of {@linkcode NUDGED} comes next. */
+  #nudged: number = NUDGED.length;
   #misses = 0;
   #version = "";
 
@@ -79,6 +83,17 @@ export class IgmpKeeper implements Disposable {
         error,
       });
     }
+  }
+
+  /** Somebody found that the network has lost the group: reports at once. */
+  nudge(now: Instant): void {
+    this.#reportAt = now;
+    this.#nudged = 0;
+  }
+
+  /** Whether the querier is missing. */
+  get silent(): boolean {
+    return this.#silent;
   }
 
   /** Called once a second. */
@@ -120,9 +135,12 @@ export class IgmpKeeper implements Disposable {
       this.log.warn("goose.igmp.report", "IGMP report was not sent", { errno: -sent });
     } else {
       this.counters.add("igmp_reports");
+      this.counters.set("igmp_last_report", this.platform.epochMicros() / 1e6);
       this.#reportedAt = now;
     }
-    this.#reportAt = after(now, second ? SECOND_REPORT : igmpKeepaliveInterval);
+    const pause = NUDGED[this.#nudged];
+    this.#nudged += 1;
+    this.#reportAt = after(now, pause ?? (second ? SECOND_REPORT : igmpKeepaliveInterval));
   }
 
   #hear(now: Instant): void {
@@ -153,6 +171,7 @@ export class IgmpKeeper implements Disposable {
     this.#checkAt = after(now, igmpMonitorInterval);
     const membership = this.platform.membership(this.#via, group!);
     this.counters.add("igmp_checks");
+    this.counters.set("igmp_last_check", this.platform.epochMicros() / 1e6);
     if (membership) this.#version = membership.version;
     // A kernel that does not tell is no reason to doubt the socket.
     if (membership?.member !== false) {

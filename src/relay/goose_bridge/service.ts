@@ -18,6 +18,7 @@ import {
 import type { Config } from "./config.ts";
 import { Forwarder } from "./forward.ts";
 import { IgmpKeeper } from "./igmp.ts";
+import { StreamPoints } from "./points.ts";
 import { FrameTrace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 
@@ -98,12 +99,18 @@ class Path implements Disposable {
   /** Why the network refused a datagram, and how many had been sent by then. */
   #refused = "";
   #sentBefore = 0;
+  #nudges = 0;
+  #alarms = "";
+  /** Frames that had gone either way at the last look. */
+  #active = 0;
   #told = "";
   #shown = "";
 
   constructor(readonly ctx: HotContext, readonly config: Config) {
     const { platform, counters } = ctx;
-    this.#watch = config.supervise ? new Watch(counters, ctx.log, config) : undefined;
+    this.#watch = config.supervise
+      ? new Watch(counters, ctx.log, config, streamPoints(ctx, config))
+      : undefined;
     this.#forwarder = new Forwarder(platform, counters, config, this.#watch);
     this.#igmp = config.group !== undefined && config.igmpKeepalive
       ? new IgmpKeeper(platform, counters, ctx.log, config)
@@ -176,6 +183,10 @@ class Path implements Disposable {
       this.#groupDrops = 0;
       this.#igmp?.joined({ name: this.#via!.name, index: this.#via!.state.index }, now);
     }
+    if (this.ctx.nudges() !== this.#nudges) {
+      this.#nudges = this.ctx.nudges();
+      this.#igmp?.nudge(now);
+    }
     if (this.#group.port) this.#igmp?.look(now);
     if (this.#igmp?.rejoin) this.#closeGroup("Kernel had lost the group");
     if (!this.config.loop) this.#forwarder.ignore(platform.localAddresses());
@@ -183,6 +194,7 @@ class Path implements Disposable {
     counters.set("peers", this.#group.port ? 1 : 0);
     counters.set("missing", this.#forwarder.replay.missing);
     counters.set("late", this.#forwarder.replay.late);
+    this.#noteActivity();
     this.#report();
     const open = this.#tap.port && this.#group.port;
     this.#lookAt = after(now, open ? LOOK_EVERY : RETRY_MIN);
@@ -305,6 +317,26 @@ class Path implements Disposable {
     if (queue + socket > 0) counters.add("dropped", queue + socket);
   }
 
+  #noteActivity(): void {
+    const { counters, platform } = this.ctx;
+    const active = counters.get("frames_in") + counters.get("frames_out");
+    if (active !== this.#active) counters.set("last_activity", platform.epochMicros() / 1e6);
+    this.#active = active;
+  }
+
+  /** What is wrong with the path as a whole, as points. */
+  #alarm(degraded: boolean): void {
+    const querier = this.#igmp?.silent ?? false;
+    const alarms = `${degraded} ${querier}`;
+    if (this.config.points === "none" || alarms === this.#alarms) return;
+    this.#alarms = alarms;
+    const at = Math.floor(this.ctx.platform.epochMicros() / 1000);
+    this.ctx.publish([
+      { name: "alarm.degraded", value: degraded, quality: 0, at },
+      { name: "alarm.querier_missing", value: querier, quality: 0, at },
+    ]);
+  }
+
   #report(): void {
     const { ctx, config } = this;
     const tap = ctx.platform.interface(this.#station);
@@ -319,6 +351,7 @@ class Path implements Disposable {
       else ctx.report("degraded", why);
       this.#told = why;
     }
+    this.#alarm(why !== "");
     const { port, group } = config;
     const facts = {
       tap: {
@@ -343,6 +376,13 @@ class Path implements Disposable {
     if (shown !== this.#shown) ctx.detail(facts);
     this.#shown = shown;
   }
+}
+
+/** Undefined when the configuration wants none. */
+function streamPoints({ platform, counters, publish }: HotContext, { points }: Config) {
+  if (points === "none") return undefined;
+  const epochMs = () => Math.floor(platform.epochMicros() / 1000);
+  return new StreamPoints(publish, epochMs, points === "values", counters);
 }
 
 function noInterface(via: string | undefined): OsError {

@@ -14,14 +14,12 @@ import {
   type SupervisionEvent,
 } from "../../protocol/goose/supervision.ts";
 import type { Config } from "./config.ts";
+import type { StreamPoints, Way } from "./points.ts";
 
 /** Most streams that /status shows; all are watched and counted. */
 const SHOWN_MAX = 100;
 /** Most lines of the log between two looks: what a network sends must not be what we log. */
 const LINES_MAX = 20;
-
-/** Which way a frame goes: `out` to the network, `in` from it. */
-export type Way = "out" | "in";
 
 const MESSAGES: Readonly<Record<SupervisionEvent["kind"], string>> = {
   expired: "Stream is silent: nothing came within timeAllowedToLive",
@@ -51,7 +49,13 @@ export class Watch {
   #lines = LINES_MAX;
   #skipped = 0;
 
-  constructor(readonly counters: Counters, readonly log: Log, config: Config) {
+  /** @param points Undefined when streams are no points. */
+  constructor(
+    readonly counters: Counters,
+    readonly log: Log,
+    config: Config,
+    readonly points: StreamPoints | undefined,
+  ) {
     const { streams, discardDuplicates } = config;
     this.#out = new Supervision(streams, (event) => this.#tell("out", event));
     this.#in = new Supervision(streams, (event) => this.#tell("in", event));
@@ -65,6 +69,10 @@ export class Watch {
     const kind = supervision.see(this.#scan, octets, at, now);
     if (kind === KIND.duplicate) this.counters.add("stream_duplicates");
     else if (kind === KIND.reordered) this.counters.add("stream_reordered");
+    else if (this.points && kind !== KIND.repeat && kind !== KIND.unwatched) {
+      if (kind === KIND.first) this.points.begin(way, supervision.last!);
+      this.points.change(way, supervision.last!, octets, at, length);
+    }
     return this.#discard && (kind === KIND.duplicate || kind === KIND.reordered);
   }
 
@@ -84,6 +92,7 @@ export class Watch {
     const { counters, log } = this;
     this.#out.tellLost();
     this.#in.tellLost();
+    this.points?.look();
     if (this.#skipped > 0) {
       const events = this.#skipped;
       log.warn("goose.stream.more", "More happened to streams than the log tells", { events });
@@ -109,6 +118,7 @@ export class Watch {
 
   #tell(way: Way, { kind, stream, amount }: SupervisionEvent): void {
     const { counters, log } = this;
+    this.points?.tell(way, { kind, stream, amount });
     if (kind === "restart") counters.add("stream_restarts");
     else if (kind === "expired") counters.add("stream_expirations");
     else if (kind === "confRev") counters.add("stream_conf_rev_changes");

@@ -53,9 +53,9 @@ Deno.test("Every key of the former file is used, or named as without effect", ()
   const told = new Set(notes.map((note) => note.split(":")[0]));
   const text = JSON.stringify(config);
   for (const key of keys.filter((key) => !told.has(key))) {
-    const value = new RegExp(`^${key} = ([^#\\n]*)`, "m").exec(WHOLE)![1]!.trim();
+    const value = new RegExp(`^${key} = ?([^#\\n]*)`, "m").exec(WHOLE)![1]!.trim();
     const shown = value === "WARNING" ? "warn" : value;
-    const flags = ["debug", "enable_dual_path"];
+    const flags = ["debug", "enable_dual_path", "enable_tgw_monitoring", "enable_stats_export"];
     assert(flags.includes(key) || text.includes(shown), `${key} = ${value} is lost in ${text}`);
   }
 });
@@ -66,7 +66,9 @@ Deno.test("What is imported is a valid configuration that says the same", () => 
   const source = { file: "x", text, modules: MODULES, env: () => undefined, flags: {} };
   const { config: read, problems } = readConfig(source);
   assertEquals(problems, []);
-  const [first, second] = read!.services.map(({ config }) => config as Record<string, unknown>);
+  const [first, second, monitor] = read!.services.map(({ config }) =>
+    config as Record<string, unknown>
+  );
   assertEquals(
     [first!.tap, first!.address, first!.group, first!.port, first!.batch],
     ["goose0", "192.168.100.7/24", "224.0.1.110", 61851, 20],
@@ -76,6 +78,11 @@ Deno.test("What is imported is a valid configuration that says the same", () => 
     [first!.igmpKeepaliveInterval, first!.igmpMonitorInterval, first!.igmpReregisterThreshold],
     [60_000, 90_000, 1],
   );
+  assertEquals([monitor!.statsFile, monitor!.statsInterval, monitor!.primaryDomain], [
+    "/var/lib/goose-bridge/dual-path-stats.json",
+    60_000,
+    "tgw-mcast-domain-0123",
+  ]);
   assertEquals([read!.log.level, read!.log.file], ["warn", "/var/log/goose-bridge-dual.log"]);
 });
 

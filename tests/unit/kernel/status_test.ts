@@ -77,6 +77,7 @@ Deno.test("Metrics keep to the exposition format, whatever services are called",
 function installed(...services: readonly ServiceView[]) {
   const registry = new Registry();
   installNodeRoutes(registry, {
+    points: () => [],
     view: () => view(...services),
     reload: () => Promise.resolve({ ok: false, problems: ["x"] }),
     trace: (id) => id === "a",

@@ -2,7 +2,7 @@ import { Counters } from "../../../../src/base/counters.ts";
 import { FAULT, type FrameBatch } from "../../../../src/platform/hot.ts";
 import type { Destinations } from "../../../../src/protocol/goose_tunnel/mod.ts";
 import { CONFIG, type Config } from "../../../../src/relay/goose_bridge/config.ts";
-import { COUNTERS } from "../../../../src/relay/goose_bridge/counters.ts";
+import { AGE_COUNTERS, COUNTERS } from "../../../../src/relay/goose_bridge/counters.ts";
 import { Forwarder } from "../../../../src/relay/goose_bridge/forward.ts";
 import { assert, assertEquals } from "../../../assert.ts";
 import { fromHex, toHex } from "../../../hex.ts";
@@ -21,7 +21,11 @@ const DATAGRAM = fromHex(`${FROM} 00 06 39 60 7a cc 66 40 00 00 00 00 ${PDU}`);
 const TAGGED_DATAGRAM = fromHex(`${FROM} 00 06 39 60 7a cc 66 40 00 01 00 05 ${PDU}`);
 
 /** Both sides of a path, without its life. */
-function bench(destinations: Destinations = "goose", mtu = 1500) {
+function bench(
+  destinations: Destinations = "goose",
+  mtu = 1500,
+  more: Record<string, unknown> = {},
+) {
   const host = new SimHot();
   host.time = 1_751_936_400_123.456;
   const counters = new Counters(COUNTERS);
@@ -31,6 +35,7 @@ function bench(destinations: Destinations = "goose", mtu = 1500) {
     destinations,
     mtu,
     batch: SLOTS,
+    ...more,
   }) as Config;
   const forwarder = new Forwarder(host, counters, config, undefined);
   const tap = new SimTap(host, "goose0");
@@ -77,7 +82,8 @@ Deno.test("Datagrams come out as frames, a tag with priority 4", () => {
 });
 
 Deno.test("Datagrams are counted by age, but not when the clocks say that they are to come", () => {
-  const ages = [0, 0.6, 0.61, 3, 3.01, 10, 10.01, 20, 20.01, 1e6, -0.01, -1e6];
+  const limits = [0.1, 0.2, 0.6, 1, 3, 10, 20, 50, 100];
+  const ages = [0, ...limits.flatMap((limit) => [limit, limit + 0.01]), 1e6, -0.01, -1e6];
   const { host, forwarder, tap, group, counters } = bench();
   const sent = host.time;
   for (const age of ages) {
@@ -85,8 +91,7 @@ Deno.test("Datagrams are counted by age, but not when the clocks say that they a
     group.input.push(from(DATAGRAM));
     forwarder.inward(group, tap);
   }
-  const classes = ["within_600us", "within_3ms", "within_10ms", "within_20ms", "beyond_20ms"];
-  assertEquals(classes.map((name) => counters.get(`age_${name}`)), [2, 2, 2, 2, 2]);
+  assertEquals(AGE_COUNTERS.map((name) => counters.get(name)), Array(10).fill(2));
   assertEquals(counters.get("frames_in"), ages.length, "age never keeps a frame back");
 });
 
@@ -314,4 +319,63 @@ Deno.test("The tracer sees whole frames of both ways, dropped ones of the TAP to
   forwarder.outward(tap, group);
   forwarder.inward(group, tap);
   assertEquals(seen, [`out ${toHex(TAGGED)}`, `out ${toHex(arp)}`, `in ${toHex(FRAME)}`]);
+});
+
+const FILTERS: readonly [string, Record<string, unknown>, string, string, string][] = [
+  ["APPIDs", { "app_ids": ["0x3e8", "0x1000-0x1fff"] }, "", "23 88 ", "drop_app_id"],
+  ["VLANs", { vlans: [5, "100-199"] }, "81 00 e0 64 ", "81 00 e0 06 ", "drop_vlan"],
+  ["VLANs with none", { vlans: ["untagged"] }, "", "81 00 e0 06 ", "drop_vlan"],
+];
+for (const [what, config, good, bad, reason] of FILTERS) {
+  for (const format of ["v1", "v2", "rgoose"]) {
+    Deno.test(`Only ${what} that are named leave in ${format}, others count as ${reason}`, () => {
+      const { forwarder, tap, group, counted } = bench("goose", 1500, { ...config, format });
+      const appId = reason === "drop_app_id";
+      const frame = (part: string) =>
+        fromHex(
+          appId
+            ? `${TO} ${FROM} 88 b8 ${part}${PDU.slice(part.length)}`
+            : `${TO} ${FROM} ${part}88 b8 ${PDU}`,
+        );
+      tap.input.push(frame(good), frame(bad));
+      forwarder.outward(tap, group);
+      const { frames_out: sent, [reason]: dropped } = counted();
+      assertEquals([sent, dropped, group.sent.length], [1, 1, 1]);
+    });
+  }
+}
+
+Deno.test("Destination ranges stand in place of the usual one", () => {
+  const ranges = ["01:0c:cd:04:00:00-01:0c:cd:04:00:0f", "01:0c:cd:01:00:02"];
+  const { forwarder, tap, group, counted } = bench("goose", 1500, { "destination_ranges": ranges });
+  const to = (address: string) => fromHex(`${address} ${FROM} 88 b8 ${PDU}`);
+  tap.input.push(to("01 0c cd 04 00 0f"), to("01 0c cd 01 00 02"), to("01 0c cd 04 00 10"), FRAME);
+  forwarder.outward(tap, group);
+  const { frames_out: sent, drop_destination: dropped } = counted();
+  assertEquals([sent, dropped], [2, 2]);
+});
+
+Deno.test("What comes from the network passes the same filters before it reaches the station", () => {
+  const v1 = bench("goose", 1500, { "app_ids": ["0x3e9"] });
+  v1.group.input.push(from(DATAGRAM));
+  v1.forwarder.inward(v1.group, v1.tap);
+  assertEquals([v1.tap.written.length, v1.counted().drop_app_id], [0, 1]);
+  assertEquals(v1.counted().malformed, undefined, "it was well-formed");
+  const v2 = bench("goose", 1500, { format: "v2" });
+  const header = fromHex(`47 42 02 00 ${"00 ".repeat(4)} ${"01 ".repeat(8)} ${"00 ".repeat(7)} 01`);
+  const arp = fromHex(`ff ff ff ff ff ff ${FROM} 08 06 ${PDU}`);
+  v2.group.input.push(from(Uint8Array.from([...header, ...new Uint8Array(8), ...arp])));
+  v2.forwarder.inward(v2.group, v2.tap);
+  assertEquals([v2.tap.written.length, v2.counted().drop_ethertype], [0, 1]);
+});
+
+Deno.test("R-GOOSE goes out and comes in, and its age is not known", () => {
+  const { forwarder, tap, group, counters } = bench("goose", 1500, { format: "rgoose" });
+  tap.input.push(FRAME);
+  forwarder.outward(tap, group);
+  assertEquals([...group.sent[0]!.subarray(0, 3)], [0x01, 0x40, 0xa1]);
+  group.input.push(from(group.sent[0]!));
+  forwarder.inward(group, tap);
+  assertEquals(toHex(tap.written[0]!.subarray(14)), PDU);
+  assertEquals(AGE_COUNTERS.map((name) => counters.get(name)), Array(10).fill(0));
 });

@@ -114,3 +114,9 @@ Deno.test("Datagrams that are no IGMP are counted, however many come", () => {
   pass(10);
   assertEquals(count("igmp_malformed"), 500);
 });
+
+Deno.test("A nudge is followed by a report at once, and after 1, 2 and 4 s", () => {
+  const { host, keeper, pass } = keep();
+  pass(200, (second) => second === 50 && keeper.nudge(host.time as Instant));
+  assertEquals(host.reports.map(({ at }) => at / 1000), [0, 2, 50, 51, 53, 57, 147]);
+});

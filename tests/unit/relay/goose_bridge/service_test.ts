@@ -1,6 +1,6 @@
 import { Counters } from "../../../../src/base/counters.ts";
 import { BugError, OsError } from "../../../../src/base/errors.ts";
-import type { HotContext } from "../../../../src/kernel/module.ts";
+import type { HotContext, HotSample } from "../../../../src/kernel/module.ts";
 import { FAULT } from "../../../../src/platform/hot.ts";
 import { CONFIG, type Config } from "../../../../src/relay/goose_bridge/config.ts";
 import { COUNTERS } from "../../../../src/relay/goose_bridge/counters.ts";
@@ -34,6 +34,7 @@ function play(
   const reports: string[] = [];
   const facts: Record<string, unknown>[] = [];
   const lines: string[] = [];
+  const published: HotSample[] = [];
   const traced: { at: number; fields: Record<string, unknown> }[] = [];
   const log = (code: string) => void lines.push(code);
   const logTrace = (code: string, _: string, fields: Record<string, unknown> = {}) => {
@@ -47,6 +48,8 @@ function play(
     report: (health, why) => void reports.push(why === undefined ? health : `${health}: ${why}`),
     detail: (detail) => void facts.push(structuredClone(detail)),
     trace: () => trace as 0,
+    nudges: () => host.nudges,
+    publish: (samples) => void published.push(...samples),
     stopped: () => host.time >= seconds * 1000,
     platform: host,
   };
@@ -54,7 +57,7 @@ function play(
   const parsed = CONFIG.parse({ tap: "goose0", group: "224.0.1.100", via: "eth0", ...config });
   run(context, parsed as Config);
   const counted = (...names: string[]) => names.map((name) => counters.get(name));
-  return { host, reports, facts, lines, traced, counted };
+  return { host, reports, facts, lines, traced, published, counted };
 }
 
 /** Calls once, at the first wait at or after `at` milliseconds. */
@@ -442,4 +445,20 @@ Deno.test("A network that refuses what is sent is degraded, until something goes
   assertEquals(reports.map((report) => report.slice(0, 8)), ["up", "degraded", "up"]);
   assert(reports[1]!.includes("EPERM") && reports[1]!.includes("packet filter"), reports[1]);
   assertEquals(counted("drop_no_network", "frames_out"), [6, 4]);
+});
+
+Deno.test("What is wrong with a path is a point, told when it changes", () => {
+  const down = (host: SimHot, time: number) => {
+    const up = time < 2000 || time > 5000;
+    host.interfaces.set("eth0", { ...interfaceState(7), up });
+  };
+  const { published } = play(10, down, { points: "alarms" });
+  const degraded = published.filter(({ name }) => name === "alarm.degraded");
+  assertEquals(degraded.map(({ value }) => value), [false, true, false]);
+  assertEquals(play(10, down).published, [], "none unless asked for");
+});
+
+Deno.test("A nudge reaches the reports of the group", () => {
+  const { host } = play(60, (host, time) => host.nudges = time > 30_000 ? 1 : 0);
+  assertEquals(host.reports.filter(({ at }) => at > 29_000).length, 4);
 });

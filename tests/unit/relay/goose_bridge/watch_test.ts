@@ -1,6 +1,9 @@
 import { Counters } from "../../../../src/base/counters.ts";
 import type { LogFields } from "../../../../src/base/log.ts";
 import type { Instant } from "../../../../src/base/time.ts";
+import type { HotSample } from "../../../../src/kernel/module.ts";
+import type { Data } from "../../../../src/protocol/goose/data.ts";
+import { StreamPoints, VALUES_MAX } from "../../../../src/relay/goose_bridge/points.ts";
 import { encodeGoose } from "../../../../src/protocol/goose/codec.ts";
 import { CONFIG, type Config } from "../../../../src/relay/goose_bridge/config.ts";
 import { COUNTERS } from "../../../../src/relay/goose_bridge/counters.ts";
@@ -10,7 +13,12 @@ import { fromHex } from "../../../hex.ts";
 
 const ETHERNET = fromHex("01 0c cd 01 00 01 00 11 22 33 44 55 88 b8");
 
-function frame(stNum: number, sqNum: number, appId = 0x1000): Uint8Array {
+function frame(
+  stNum: number,
+  sqNum: number,
+  appId = 0x1000,
+  allData: readonly Data[] = [],
+): Uint8Array {
   const message = encodeGoose({
     appId,
     pdu: {
@@ -18,13 +26,13 @@ function frame(stNum: number, sqNum: number, appId = 0x1000): Uint8Array {
       timeAllowedToLive: 200,
       datSet: "A/LLN0$ds",
       goId: "g",
-      t: { seconds: 0, fraction: 0, quality: 0 },
+      t: { seconds: 7, fraction: 0, quality: 0 },
       stNum,
       sqNum,
       simulation: false,
       confRev: 1,
       ndsCom: false,
-      allData: [],
+      allData,
     },
   } as never, "minimal")!;
   return Uint8Array.from([...ETHERNET, ...message]);
@@ -37,11 +45,15 @@ function bench(more: Record<string, unknown> = {}) {
     void lines.push({ code, fields });
   const log = { trace: line, debug: line, info: line, warn: line, error: line };
   const config = CONFIG.parse({ tap: "goose0", group: "224.0.1.100", supervise: true, ...more });
-  const watch = new Watch(counters, log, config as Config);
+  const published: HotSample[] = [];
+  const publish = (samples: readonly HotSample[]) => void published.push(...samples);
+  const values = (config as Config).points === "values";
+  const points = new StreamPoints(publish, () => 1_000_000, values, counters);
+  const watch = new Watch(counters, log, config as Config, points);
   const see = (way: "out" | "in", octets: Uint8Array, at: number) =>
     watch.see(way, octets, 0, octets.length, at as Instant);
   const codes = () => lines.map(({ code }) => code);
-  return { watch, see, counters, lines, codes };
+  return { watch, see, counters, lines, codes, published };
 }
 
 Deno.test("A storm of gaps is one line of the log, with all that is missing", () => {
@@ -114,4 +126,74 @@ Deno.test("What is no message is none of its business", () => {
   const cut = frame(1, 1).subarray(0, 40);
   for (const octets of [arp, arp, cut, cut]) assertEquals(see("out", octets, 0), false);
   assertEquals(watch.facts(0 as Instant), []);
+});
+
+const NAME = "in.001122334455_1000_A_LLN0_GO_g1";
+
+Deno.test("Alarms of a stream are points, each when it changes", () => {
+  const { watch, see, published } = bench({ points: "alarms" });
+  see("in", frame(1, 0), 0);
+  watch.expire(500 as Instant);
+  see("in", frame(1, 5), 600);
+  watch.facts(1000 as Instant);
+  const told = published.map(({ name, value }) => [name.replace(`${NAME}.`, ""), value]);
+  assertEquals(told, [
+    ["silent", false],
+    ["simulation", false],
+    ["nds_com", false],
+    ["conf_rev", 1],
+    ["silent", true],
+    ["silent", false],
+    ["lost", 4],
+  ]);
+  assertEquals(published[0], { name: `${NAME}.silent`, value: false, quality: 0, at: 1_000_000 });
+});
+
+Deno.test("Values are points at each new state, with its time; stale when it falls silent", () => {
+  const { watch, see, published } = bench({ points: "values" });
+  const values: Data[] = [
+    { kind: "bool", value: true },
+    { kind: "bits", bits: "10" },
+    { kind: "structure", items: [{ kind: "float", value: 1.5 }, { kind: "string", text: "é" }] },
+  ];
+  see("in", frame(1, 0, 0x1000, values), 0);
+  see("in", frame(1, 1, 0x1000, values), 10);
+  see("in", frame(2, 0, 0x1000, [{ kind: "bool", value: false }]), 20);
+  const shown = () =>
+    published.filter(({ name }) => name.includes(".value"))
+      .map((
+        { name, value, quality, at },
+      ) => [name.slice(name.indexOf(".value") + 7), value, quality, at]);
+  assertEquals(shown(), [
+    ["0", true, 0, 7000],
+    ["1", 2, 0, 7000],
+    ["2.0", 1.5, 0, 7000],
+    ["2.1", "é", 0, 7000],
+    ["0", false, 0, 7000],
+  ]);
+  watch.expire(500 as Instant);
+  assertEquals(shown().at(-1), ["0", false, 1, 1_000_000]);
+});
+
+Deno.test("A storm of changes becomes the latest values, a second later", () => {
+  const { watch, see, published, counters } = bench({ points: "values" });
+  const state = (value: number): Data[] => Array(100).fill({ kind: "int", value });
+  for (let stNum = 1; stNum <= 50; stNum += 1) {
+    see("in", frame(stNum, 0, 0x1000, state(stNum)), stNum);
+  }
+  const values = () => published.filter(({ name }) => name.includes(".value")).length;
+  assert(values() <= VALUES_MAX + 100, `${values()}`);
+  assert(counters.get("points_delayed") > 0);
+  watch.facts(1000 as Instant);
+  assertEquals(published.findLast(({ name }) => name.endsWith(".value.0"))!.value, 50);
+  assertEquals(counters.get("points_published"), published.length);
+});
+
+Deno.test("A message whose data set cannot be read is counted, and gives no values", () => {
+  const { see, published, counters } = bench({ points: "values" });
+  const octets = frame(1, 0, 0x1000, [{ kind: "bool", value: true }]);
+  octets[octets.length - 2] = 0x7f; // The length of the value goes beyond the end.
+  see("in", octets, 0);
+  assertEquals(counters.get("stream_undecodable"), 1);
+  assert(!published.some(({ name }) => name.includes(".value")));
 });

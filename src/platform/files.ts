@@ -1,0 +1,42 @@
+/** Files of this host, as services see them. */
+import { describe, OsError } from "../base/errors.ts";
+import type { Files } from "./ports.ts";
+
+/** The file system. */
+export const SYSTEM_FILES: Files = {
+  async replace(path, text) {
+    // Beside the file, for only within a file system is a rename one step.
+    const draft = `${path}.new`;
+    try {
+      await Deno.mkdir(path.replace(/\/[^/]*$/, "") || "/", { recursive: true });
+      const file = await Deno.open(draft, { write: true, create: true, truncate: true });
+      try {
+        const octets = new TextEncoder().encode(text);
+        for (let at = 0; at < octets.length;) at += await file.write(octets.subarray(at));
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      await Deno.rename(draft, path);
+    } catch (error) {
+      await remove(draft);
+      throw new OsError("os.file", `Cannot write ${path}: ${describe(error)}`, {
+        errno: errnoOf(error),
+      }, { cause: error });
+    }
+  },
+};
+
+async function remove(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    // It may never have come to be, and the reason for that is told anyway.
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+function errnoOf(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : "EIO";
+}
