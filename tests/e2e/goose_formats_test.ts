@@ -80,6 +80,55 @@ Deno.test({
 });
 
 Deno.test({
+  name: "R-GOOSE carries on UDP port 102, and tshark on the way reads it",
+  ...needs("root", "netns", "tun", "ip", "gcc", "tshark"),
+  async fn() {
+    using pair = createPair();
+    const rgoose = { ...GROUP, format: "rgoose" };
+    await using _a = await start(pair.a, rgoose);
+    await using b = await start(pair.b, rgoose);
+    const args = ["-i", "eth0", "-n", "-l", "-a", "duration:20", "-c", "5", "-f", "udp"];
+    const shark = pair.b.spawn(
+      ["tshark", ...args, "-T", "fields", "-e", "udp.dstport", "-e", "rgoose.appid"],
+      { stdout: "piped", stderr: "piped" },
+    );
+    const ready = shark.stderr.getReader();
+    await ready.read();
+    await ready.read();
+    const [sent, received] = await carry(pair, 1, 500);
+    assertEquals(received, sent);
+    assertEquals((await counters(b)).malformed, 0);
+    const text = await new Response(shark.stdout).text();
+    await ready.cancel();
+    await shark.status;
+    assert(/^102\t0x[0-9a-f]{4}\n/.test(text), text);
+  },
+});
+
+Deno.test({
+  name: "The values of a data set are points of the host that hears it",
+  ...NEEDS,
+  async fn() {
+    using pair = createPair();
+    await using _a = await start(pair.a, GROUP);
+    await using b = await start(pair.b, { ...GROUP, supervise: true, points: "values" });
+    pair.a.exec([
+      ...[...executable(), "goose", "send", "--interface", "goose0", "--count", "3"],
+      ...["--rate", "50", "--values", "bool:true,float:1.5,dbpos:on"],
+    ]);
+    await b.until("it came", ({ services }) => services[ID]!.counters.frames_in! >= 3);
+    await b.until(
+      "it is published",
+      ({ services }) => services[ID]!.counters.points_published! > 4,
+    );
+    const { body } = (await b.ask("/points?prefix=goose_bridge.path0.in."))!;
+    const { points } = JSON.parse(body) as { points: { point: string; value: unknown }[] };
+    const values = points.filter(({ point }) => point.includes(".value."));
+    assertEquals(values.map(({ value }) => value), [true, 1.5, 2]);
+  },
+});
+
+Deno.test({
   name: "A datagram that was recorded and is sent again is dropped",
   ...needs("root", "netns", "tun", "ip", "gcc", "python3"),
   async fn() {
