@@ -81,6 +81,8 @@ Environment=BUSBAR_CACHE=%C/busbar-service
 EnvironmentFile=-${SERVICE_ENVIRONMENT_PATH}
 LimitNOFILE=65536
 LimitCORE=0
+# For paths with realtime:.
+LimitRTPRIO=99
 
 AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
@@ -100,7 +102,6 @@ ProtectProc=invisible
 LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK AF_PACKET
 RestrictNamespaces=yes
-RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service

@@ -160,6 +160,11 @@ export interface HotPlatform {
   epochMicros(at?: Instant): number;
   /** 64 random bits as two halves. */
   randomWords(): readonly [number, number];
+  /**
+   * Puts the calling thread among the real-time ones. sched(7)
+   * @throws OsError: EPERM without CAP_SYS_NICE.
+   */
+  realtime(priority: number): void;
   /** HMAC-SHA-256 by the system; undefined where it has none, or none that is faster. */
   authenticator(key: Uint8Array): Authenticator | undefined;
   /** Sleeps for about that many microseconds, and for the 50 more by which the kernel may be late. */

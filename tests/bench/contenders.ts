@@ -12,7 +12,8 @@ export type Side = "a" | "b";
 
 /** A bridge that runs at both ends. */
 export interface Contender {
-  readonly name: "busbar" | "c";
+  /** `busbar`, `c`, or one of those of `others.ts`. */
+  readonly name: string;
   /** TAP of the path that is driven; the other path idles. */
   readonly tap: string;
   readonly pids: Readonly<Record<Side, readonly number[]>>;

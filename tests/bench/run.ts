@@ -1,11 +1,12 @@
 // deno-lint-ignore-file no-console -- its output is a table for people
 /**
- * `deno task bench [--rounds 7] [--control] [--path JSON]`: busbar against the same loop in C. Two
- * namespaces joined by a veth, both bridges in both, GOOSE frames of 200 octets, contenders taking
- * turns inside each round. A table with the bar beside each figure is printed, and all numbers go
- * to `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors gives figures that
- * need reading. With `--control` the C loop stands in busbar's place too: what the ratios are then
- * is the noise.
+ * `deno task bench [--rounds 7] [--control | --others | --collector] [--path JSON]`: busbar against
+ * the same loop in C. Two namespaces joined by a veth, both bridges in both, GOOSE frames of 200
+ * octets, contenders taking turns inside each round. A table with the bar beside each figure is
+ * printed, and all numbers go to `dist/bench/*.json`. Nothing is asserted here: a machine with
+ * neighbors gives figures that need reading. With `--control` the C loop stands in busbar's place
+ * too: what the ratios are then is the noise. `others.ts` and `collector.ts` tell what the other
+ * two do.
  *
  * Needs root, gcc, ip, and the executable (`deno task build`, or `BUSBAR_E2E=source`).
  * @module
@@ -21,6 +22,8 @@ import {
   startEnd,
   startReference,
 } from "./contenders.ts";
+import { collector } from "./collector.ts";
+import { printOthers, startOthers } from "./others.ts";
 import { busiest, memoryOf, processTime, threadTimes } from "./process.ts";
 import { print, type Results } from "./report.ts";
 import { delay, listen, publish, tool } from "./tools.ts";
@@ -245,9 +248,24 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "7" },
       control: { type: "boolean", default: false },
       path: { type: "string", default: "{}" },
+      others: { type: "boolean", default: false },
+      collector: { type: "boolean", default: false },
     },
   });
   extra.path = JSON.parse(values.path) as Record<string, unknown>;
+  if (values.collector) {
+    using pair = createPair();
+    await collector(pair);
+    return;
+  }
+  if (values.others) {
+    using pair = createPair();
+    const { contenders, busbars } = await startOthers(pair);
+    await delay(SETTLE_MS);
+    printOthers(await rounds(pair, contenders, Number(values.rounds)));
+    for (const busbar of busbars) await busbar[Symbol.asyncDispose]();
+    return;
+  }
   const results = await (values.control ? control : bench)(Number(values.rounds));
   print(results);
   const folder = new URL("../../dist/bench/", import.meta.url).pathname;

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- what a run was like is printed, not asserted
 /** What a path has to survive that comes from outside, on the executable between real hosts. */
 import { assert, assertEquals } from "../assert.ts";
 import { delay, listen, publish } from "../bench/tools.ts";

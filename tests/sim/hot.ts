@@ -69,11 +69,23 @@ export class SimHot implements HotPlatform {
   }
 
   epochMicros(): number {
-    return Math.round(this.time * 1000);
+    return Math.round((this.time + this.epochOffset) * 1000);
   }
+
+  /** How far the wall clock has been moved, in milliseconds. */
+  epochOffset = 0;
 
   /** What `HotContext.nudges` tells. */
   nudges = 0;
+
+  /** What {@linkcode realtime} was asked for; with `refusesRealtime` it is refused. */
+  realtimePriority = 0;
+  refusesRealtime = false;
+
+  realtime(priority: number): void {
+    if (this.refusesRealtime) throw new OsError("os.sched", "Cannot", { errno: "EPERM" });
+    this.realtimePriority = priority;
+  }
 
   /** None: the code under test has its own. */
   authenticator(): undefined {}

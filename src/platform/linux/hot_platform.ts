@@ -14,6 +14,7 @@ import { LinuxPoller } from "./poll.ts";
 import { defaultRouteInterface } from "./proc_net.ts";
 import { Station } from "./station.ts";
 import { Tap } from "./tap.ts";
+import { makeRealtime } from "./thread.ts";
 
 /** Opens nothing by itself. */
 export function createHotPlatform(): HotPlatform {
@@ -43,6 +44,7 @@ export function createHotPlatform(): HotPlatform {
       return [high!, low!];
     },
     authenticator: systemAuthenticator,
+    realtime: makeRealtime,
     rest: (micros) => void libc().usleep(micros),
     batch: (slots, slotSize, headroom) => new LinuxBatch(slots, slotSize, headroom),
     poller: () => new LinuxPoller(),

@@ -13,6 +13,7 @@ const SYSCALL = Deno.build.arch === "aarch64"
   : { gettid: 186n, tgkill: 234n };
 /** A real-time signal that neither the runtime nor the C library uses (they use 32 to 34). */
 const SIGNAL = 50;
+const SCHED_FIFO = 1;
 const ESRCH = 3;
 /**
  * `struct sigaction` of glibc on both machines: handler at 0 (8 octets), mask at 8 (128), flags at
@@ -27,6 +28,19 @@ let handlerSet = false;
 /** The kernel's number of the calling thread. */
 export function currentThread(): number {
   return Number(libc().syscall(SYSCALL.gettid, 0n, 0n, 0n));
+}
+
+/**
+ * Puts the calling thread before all that are not real-time. sched_setscheduler(2)
+ *
+ * @param priority 1 to 99.
+ * @throws OsError: EPERM without CAP_SYS_NICE.
+ */
+export function makeRealtime(priority: number): void {
+  // struct sched_param is one int.
+  const parameter = new Uint8Array(Int32Array.of(priority).buffer);
+  const done = libc().sched_setscheduler(0, SCHED_FIFO, parameter);
+  checked(done, "sched_setscheduler", `Cannot have real-time priority ${priority}`);
 }
 
 /**

@@ -117,6 +117,20 @@ class Path implements Disposable {
       : undefined;
     this.#poller = platform.poller();
     this.#trace = new FrameTrace(ctx);
+    if (config.realtime > 0) this.#hasten();
+  }
+
+  /** A path without its priority still carries frames, so that is no fault. */
+  #hasten(): void {
+    const { ctx, config: { realtime } } = this;
+    try {
+      ctx.platform.realtime(realtime);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      ctx.log.warn("goose.realtime", "Thread stays without its priority: CAP_SYS_NICE is needed", {
+        error,
+      });
+    }
   }
 
   /** The interface towards the station. */

@@ -27,8 +27,10 @@ function play(
   change: (host: SimHot, time: number) => void = () => {},
   config: Record<string, unknown> = {},
   trace = 0,
+  prepare: (host: SimHot) => void = () => {},
 ) {
   const host = new SimHot();
+  prepare(host);
   host.interfaces.set("eth0", interfaceState(7));
   const counters = new Counters(COUNTERS);
   const reports: string[] = [];
@@ -461,4 +463,22 @@ Deno.test("What is wrong with a path is a point, told when it changes", () => {
 Deno.test("A nudge reaches the reports of the group", () => {
   const { host } = play(60, (host, time) => host.nudges = time > 30_000 ? 1 : 0);
   assertEquals(host.reports.filter(({ at }) => at > 29_000).length, 4);
+});
+
+Deno.test("A path asks for its priority, and goes on without it when it is refused", () => {
+  assertEquals(play(1, () => {}, { realtime: 20 }).host.realtimePriority, 20);
+  assertEquals(play(1).host.realtimePriority, 0);
+  const refused = play(1, () => {}, { realtime: 20 }, 0, (host) => host.refusesRealtime = true);
+  assertEquals([refused.reports, refused.lines], [["up"], ["goose.realtime"]]);
+});
+
+Deno.test("A wall clock that jumps moves no timer, and no age is made of it", () => {
+  const send = (host: SimHot, time: number) => {
+    host.epochOffset = time > 2000 && time < 4000 ? 3_600_000 : time >= 4000 ? -3_600_000 : 0;
+    host.tap?.input.push(FRAME);
+  };
+  const { host, reports, counted } = play(10, send, { supervise: true });
+  assertEquals(reports, ["up"]);
+  assertEquals(counted("dropped", "reconnects", "stream_expirations"), [0, 0, 0]);
+  assertEquals(host.reports.map(({ at }) => Math.round(at / 1000)), [0, 2]);
 });
