@@ -126,7 +126,7 @@ export const CONFIG = section({
     "Whether a message that has come already, by stNum and sqNum, is dropped; needs supervise",
   ),
   realtime: integer(0, 99).default(0).describe(
-    "Priority of the path's thread among real-time ones; 0: none. Needs CAP_SYS_NICE or LimitRTPRIO",
+    "Real-time priority of the path's thread; 0: none. Needs CAP_SYS_NICE or LimitRTPRIO",
   ),
   batch: integer(1, 512).default(64).describe("Most frames per system call"),
 }).superRefine(
