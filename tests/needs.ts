@@ -13,6 +13,7 @@ import { systemAuthenticator } from "../src/platform/linux/libcrypto.ts";
 
 /** Debian package of a command, where its name is another one. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  "capinfos": "wireshark-common",
   "ip": "iproute2",
   "tc": "iproute2",
   "nsenter": "util-linux",

@@ -10,6 +10,7 @@ import { configImportCommand } from "./commands/config_import.ts";
 import { configCommands } from "./commands/config.ts";
 import { runCommand } from "./commands/run.ts";
 import { serviceCommands } from "./commands/service.ts";
+import { gooseCaptureCommand } from "./commands/goose_capture.ts";
 import { gooseListenCommand } from "./commands/goose_listen.ts";
 import { gooseStatusCommands } from "./goose_witnesses.ts";
 import { reloadCommand, statusCommand, traceCommand } from "./commands/status.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   gooseStreamsCommand,
   gooseSendCommand,
   gooseListenCommand,
+  gooseCaptureCommand,
   decodeGooseCommand,
   completionCommand(() => COMMANDS),
 ];

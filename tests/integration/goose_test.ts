@@ -204,3 +204,68 @@ Deno.test({
     assert(down.err.includes("Cannot send on eth0: the interface is down"), down.err);
   },
 });
+
+Deno.test({
+  name: "Many streams with a data set in JSON are captured into a file that tshark reads",
+  ...needs("root", "netns", "ip", "tshark"),
+  fn: async () => {
+    using pair = createPair();
+    const folder = Deno.makeTempDirSync({ prefix: "busbar-capture-" });
+    try {
+      const file = `${folder}/x.pcapng`;
+      const capture = ["capture", "-i", "eth0", "-w", file, "--count", "200", "--duration", "30s"];
+      const child = pair.b.spawn([...BUSBAR, ...capture], { stderr: "piped" });
+      while (pair.b.exec(["cat", "/proc/net/packet"]).out.trim().split("\n").length < 2) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      const words = "--rate 50 --count 200 --streams 20 --stnum 7 --sqnum 3 --vlan 5".split(" ");
+      const sent = send(pair.a, ...words, "--dataset", '[true, {"structure": [1.5]}]');
+      assertEquals([sent.sent, sent.streams], [200, 20]);
+      const { code, stderr } = await child.output();
+      const said = new TextDecoder().decode(stderr);
+      assertEquals([code, said.startsWith("200 frames in ")], [0, true]);
+      const fields = ["goose.appid", "eth.dst", "goose.gocbRef", "goose.stNum", "goose.sqNum"];
+      const read = new Deno.Command("tshark", {
+        args: ["-r", file, "-n", "-T", "fields"].concat(
+          ...[...fields, "vlan.id", "goose.float_value"].map((field) => ["-e", field]),
+        ),
+      }).outputSync();
+      const rows = new TextDecoder().decode(read.stdout).trimEnd().split("\n");
+      assertEquals(rows.length, 200);
+      assertEquals(new Set(rows.map((row) => row.split("\t")[0])).size, 20);
+      const row = rows.find((row) => row.startsWith("0x1013\t") && row.includes("\t7\t3\t"));
+      const value = "BUSBAR/LLN0$GO$gcb20\t7\t3\t5\t";
+      assert(row?.startsWith(`0x1013\t01:0c:cd:01:00:14\t${value}`), row ?? rows[0]);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "A capture that is interrupted is whole, and one that cannot be written says so",
+  ...needs("root", "netns", "ip", "tshark"),
+  fn: async () => {
+    using pair = createPair();
+    const file = Deno.makeTempFileSync({ suffix: ".pcapng" });
+    try {
+      const child = pair.b.spawn([...BUSBAR, "capture", "-i", "eth0", "-w", file], {
+        stderr: "piped",
+      });
+      while (pair.b.exec(["cat", "/proc/net/packet"]).out.trim().split("\n").length < 2) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      send(pair.a, "--rate", "100", "--count", "10");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      child.kill("SIGINT");
+      assertEquals((await child.output()).code, 0);
+      const read = new Deno.Command("tshark", { args: ["-r", file, "-n"] }).outputSync();
+      assertEquals(new TextDecoder().decode(read.stdout).trimEnd().split("\n").length, 10);
+      const full = ["capture", "-i", "eth0", "-w", "/dev/full", "--duration", "1s"];
+      const { code, err } = pair.b.exec([...BUSBAR, ...full], { mayFail: true });
+      assert(code !== 0 && err.includes("Cannot write /dev/full"), `${code} ${err}`);
+    } finally {
+      Deno.removeSync(file);
+    }
+  },
+});

@@ -1,5 +1,5 @@
 /** `busbar goose send`: a publisher for commissioning. */
-import { OsError } from "../../base/errors.ts";
+import { describe, OsError } from "../../base/errors.ts";
 import { after, type Instant, type Millis, millis, parseSpan, since } from "../../base/time.ts";
 import { pause, SystemClock } from "../../platform/clock.ts";
 import { PacketSender } from "../../platform/linux/packet.ts";
@@ -17,9 +17,11 @@ import {
   Publisher,
   type PublisherOptions,
   REFERENCE_MAX,
+  SEQUENCE_MAX,
 } from "../../protocol/goose/mod.ts";
 import { Arguments } from "../arguments.ts";
 import { type Command, EXIT, type Invocation, type Option } from "../command.ts";
+import { DATASET_FORM, parseDataset } from "../goose_dataset.ts";
 import { hex16 } from "../goose_frames.ts";
 
 const NAME = "goose send";
@@ -29,6 +31,7 @@ const BURST_MAX = 256;
 /** A sender that is further behind does not catch up: it says how often that was. */
 const BEHIND_MAX = millis(1000);
 const PRIORITY_DEFAULT = 4;
+const STREAMS_MAX = 256;
 
 const DEFAULTS = {
   appId: 0x1000,
@@ -80,6 +83,18 @@ const OPTIONS: readonly Option[] = [
     summary: "Time allowed to live; twice the next interval if absent",
   },
   { name: "values", value: "LIST", summary: `The data set; ${DEFAULTS.values} if absent` },
+  {
+    name: "dataset",
+    value: "JSON",
+    summary: "The data set as JSON instead, or @FILE with it",
+  },
+  { name: "stnum", value: "N", summary: "stNum to begin with; 1 if absent" },
+  { name: "sqnum", value: "N", summary: "sqNum to begin with; 1 if absent" },
+  {
+    name: "streams",
+    value: "N",
+    summary: "So many streams at once: APPID, destination and control block count up",
+  },
   { name: "simulation", summary: "Mark the frames as simulated" },
   { name: "nds_com", summary: "Mark the control block as needing commissioning" },
   { name: "fixed", summary: "Write numbers at their full length (8-1 A.3)" },
@@ -91,8 +106,8 @@ export const gooseSendCommand: Command = {
   name: NAME,
   summary: "Publish GOOSE frames",
   details: `Values are a list of: ${NOTATION}. A change turns booleans and switch positions over ` +
-    "and adds 1 to numbers.\n\nA subscriber on the same interface of the same host does not see " +
-    "these frames. Needs root, or the capability NET_RAW.",
+    `and adds 1 to numbers. As JSON: ${DATASET_FORM}.\n\nA subscriber on the same interface of ` +
+    "the same host does not see these frames. Needs root, or the capability NET_RAW.",
   options: OPTIONS,
   args: [],
   examples: [
@@ -100,6 +115,7 @@ export const gooseSendCommand: Command = {
     "busbar goose send -i goose0 --rate 100 --count 1000 --vlan 5 --priority 4",
     "busbar goose send -i goose0 --curve 4ms,1s --change-every 10s " +
     "--values 'dbpos:on,quality:good,utc_time:now'",
+    `busbar goose send -i goose0 --streams 20 --dataset '[true, {"float": 1}]'`,
   ],
   run: (call) => send(call),
 };
@@ -107,6 +123,7 @@ export const gooseSendCommand: Command = {
 /** What was asked for. */
 interface Order {
   readonly publisher: PublisherOptions;
+  readonly streams: number;
   readonly header: Omit<EthernetContents, "source">;
   readonly source: Uint8Array | undefined;
   readonly count: number;
@@ -149,7 +166,7 @@ class Job {
   #busy = 0;
   #skipped = 0;
   #waiting: Uint8Array<ArrayBuffer> | undefined;
-  readonly #publisher: Publisher;
+  readonly #streams: readonly Stream[];
 
   constructor(
     readonly order: Order,
@@ -157,21 +174,21 @@ class Job {
     readonly header: EthernetContents,
     readonly clock: SystemClock,
   ) {
-    this.#publisher = new Publisher(order.publisher, clock.now(), clock.epoch());
+    this.#streams = streamsOf(order, header, clock);
   }
 
   /** Sends what is due. @returns When to call again. */
   turn(done: () => boolean): Instant {
     const { clock } = this;
-    const publisher = this.#publisher;
     for (let burst = 0; burst < BURST_MAX && !done(); burst += 1) {
       const now = clock.now();
+      const { publisher, header } = this.#next();
       if (this.#waiting === undefined && publisher.deadline > now) break;
       if (this.#waiting === undefined && since(publisher.deadline, now) > BEHIND_MAX) {
         this.#skipped += 1;
         publisher.skip(now);
       }
-      this.#waiting ??= encodeEthernet(this.header, publisher.next(now, clock.epoch())!);
+      this.#waiting ??= encodeEthernet(header, publisher.next(now, clock.epoch())!);
       if (!this.sender.send(this.#waiting)) {
         this.#busy += 1;
         return after(now, millis(1));
@@ -180,19 +197,30 @@ class Job {
       this.#octets += this.#waiting.length;
       this.#waiting = undefined;
     }
-    return publisher.deadline;
+    return this.#next().publisher.deadline;
+  }
+
+  /** The stream whose message is due first. */
+  #next(): Stream {
+    let first = this.#streams[0]!;
+    for (const stream of this.#streams) {
+      if (stream.publisher.deadline < first.publisher.deadline) first = stream;
+    }
+    return first;
   }
 
   summary({ terminal, options }: Invocation, source: string, took: Millis): void {
     const seconds = took / 1000;
     const rate = seconds > 0 ? this.sent / seconds : 0;
-    const { stNum, changes } = this.#publisher;
+    const { stNum } = this.#streams[0]!.publisher;
+    const changes = this.#streams.reduce((sum, { publisher }) => sum + publisher.changes, 0);
     const [busy, skipped] = [this.#busy, this.#skipped];
     if (options.json === true) {
       const round = (value: number) => Math.round(value * 1000) / 1000;
       return terminal.out(JSON.stringify({
         interface: this.sender.name,
         source,
+        streams: this.#streams.length,
         sent: this.sent,
         octets: this.#octets,
         changes,
@@ -213,6 +241,45 @@ class Job {
     }
     if (skipped > 0) terminal.out(`Held up for more than a second ${plural(skipped, "time")}`);
   }
+}
+
+/** One of the streams that are sent. */
+interface Stream {
+  readonly publisher: Publisher;
+  readonly header: EthernetContents;
+}
+
+/** The streams of an order; with a rate their messages are spread over its interval. */
+function streamsOf(order: Order, header: EthernetContents, clock: SystemClock): Stream[] {
+  const { publisher: options, streams: count } = order;
+  const now = clock.now();
+  const { pace } = options;
+  const apart = pace.kind === "rate" ? 1000 / pace.perSecond / count : 0;
+  return Array.from({ length: count }, (_, index): Stream => {
+    const destination = header.destination.slice();
+    // 512 addresses belong to GOOSE; more streams than that share them.
+    const low = ((destination[4]! << 8) | destination[5]!) + index;
+    destination[4] = (destination[4]! & 0xfe) | ((low >> 8) & 1);
+    destination[5] = low & 0xff;
+    const gocbRef = numbered(options.pdu.gocbRef, index);
+    const pdu = { ...options.pdu, gocbRef };
+    const start = after(now, millis(index * apart));
+    return {
+      publisher: new Publisher(
+        { ...options, appId: options.appId + index, pdu },
+        start,
+        clock.epoch(),
+      ),
+      header: { ...header, destination },
+    };
+  });
+}
+
+/** A name with its number at the end counted up: `gcb1`, `gcb2`. */
+function numbered(name: string, more: number): string {
+  if (more === 0) return name;
+  const match = /^(.*?)(\d{0,9})$/s.exec(name)!;
+  return `${match[1]}${Number(match[2] === "" ? 1 : match[2]) + more}`;
 }
 
 function orderOf(given: Arguments, epochMs: number): Order {
@@ -238,7 +305,15 @@ function orderOf(given: Arguments, epochMs: number): Order {
     pace: paceOf(given),
     changeEvery: changeEveryOf(given),
     timeAllowedToLive: ttlOf(given),
+    first: {
+      stNum: given.whole("stnum", 0, SEQUENCE_MAX) ?? 1,
+      sqNum: given.whole("sqnum", 0, SEQUENCE_MAX) ?? 1,
+    },
   };
+  const streams = given.whole("streams", 1, STREAMS_MAX) ?? 1;
+  if (publisher.appId + streams > 0x10000) {
+    given.fail("--streams would count the APPID beyond 0xffff: begin with a lower --appid");
+  }
   // The fixed form is the longest that this stream will ever be.
   const longest = new Publisher({ ...publisher, form: "fixed" }, 0 as Instant, 0);
   if (longest.next(0 as Instant, 0) === undefined) {
@@ -246,6 +321,7 @@ function orderOf(given: Arguments, epochMs: number): Order {
   }
   return {
     publisher,
+    streams,
     header: {
       destination: macOf(given, "dst") ?? parseMac(DEFAULTS.destination)!,
       tags: tagsOf(given),
@@ -273,10 +349,27 @@ function macOf(given: Arguments, name: string): Uint8Array | undefined {
 }
 
 function valuesOf(given: Arguments, epochMs: number): readonly Data[] {
+  const dataset = given.text("dataset");
+  if (dataset !== undefined) return datasetOf(given, dataset, epochMs);
   const text = given.text("values") ?? DEFAULTS.values;
   const values = parseValues(text, epochMs);
   if (Array.isArray(values)) return values;
   return given.fail(`--values: ${values.why}, at character ${values.at + 1}`);
+}
+
+function datasetOf(given: Arguments, written: string, epochMs: number): readonly Data[] {
+  if (given.text("values") !== undefined) given.fail("--values and --dataset exclude each other");
+  const values = parseDataset(written.startsWith("@") ? textOf(given, written) : written, epochMs);
+  if (!("why" in values)) return values;
+  return given.fail(`--dataset${values.path}: ${values.why}`);
+}
+
+function textOf(given: Arguments, written: string): string {
+  try {
+    return Deno.readTextFileSync(written.slice(1));
+  } catch (error) {
+    return given.fail(`--dataset: cannot read ${written.slice(1)}: ${describe(error)}`);
+  }
 }
 
 function paceOf(given: Arguments): Pace {

@@ -30,6 +30,8 @@ export interface PublisherOptions {
   readonly changeEvery: ChangeEvery | undefined;
   /** Absent: twice the time to the next message, at least {@linkcode TTL_MIN}. */
   readonly timeAllowedToLive: Millis | undefined;
+  /** What it begins with; absent: 1 and 1, as after a start. */
+  readonly first?: { readonly stNum: number; readonly sqNum: number } | undefined;
 }
 
 /** Less would expire on any host that is not a real-time one. */
@@ -57,6 +59,8 @@ export class Publisher {
     this.#start = now;
     this.#deadline = now;
     this.#values = options.values;
+    this.#stNum = options.first?.stNum ?? 1;
+    this.#sqNum = options.first?.sqNum ?? 1;
     this.#t = utcTimeOf(epochMs);
     const { changeEvery } = options;
     if (changeEvery?.kind === "span") this.#changeAt = after(now, changeEvery.span);
