@@ -130,6 +130,8 @@ export interface GroupPort extends Pollable, Disposable {
   receive(batch: FrameBatch): number;
   /** Sends the frames of slots `from` … `batch.count - 1`. Returns how many, or a negative fault. */
   send(batch: FrameBatch, from: number): number;
+  /** Datagrams that one peer was not sent while another was; always 0 for a group. */
+  readonly missed: number;
   /** Datagrams that the kernel dropped because the receive buffer was full. */
   dropped(): number;
 }

@@ -169,13 +169,18 @@ Deno.test({
   ...NEEDS,
   async fn() {
     using pair = createPair();
-    const to = (host: string) => ({ peers: [`${host}:61850`, "10.79.0.99:61850"] });
-    await using _a = await start(pair.a, to("10.79.0.2"));
+    const to = (host: string) => ({ peers: [`${host}:61850`, "10.99.0.1:61850"] });
+    await using a = await start(pair.a, to("10.79.0.2"));
     await using _b = await start(pair.b, to("10.79.0.1"));
     const igmp = pair.a.exec(["cat", "/proc/net/igmp"]).out;
     assert(!igmp.includes("640100E0"), igmp);
     const [sent, received] = await carry(pair, 1, 500);
     assertEquals(received, sent);
+    // To the second there is no route: that costs the first nothing, and is counted.
+    await a.until(
+      "it is counted",
+      ({ services }) => services[ID]!.counters.peer_missed === sent,
+    );
   },
 });
 

@@ -223,6 +223,7 @@ export class SimTap implements TapPort {
 
 /** The group of a {@linkcode SimHot}. */
 export class SimGroup implements GroupPort {
+  missed = 0;
   readonly fd = 2;
   readonly receiveBuffer = 1000;
   readonly input: (Datagram | number)[] = [];

@@ -47,6 +47,7 @@ const PRIORITY = 6;
 
 /** A joined group; see {@linkcode GroupPort}. */
 export class Group implements GroupPort {
+  readonly missed = 0;
   readonly #receiver: Fd;
   readonly #sender: Fd;
   readonly #inode: number;

@@ -44,6 +44,8 @@ export class Peers implements GroupPort {
     return new Peers(one, peers.map((peer) => address(peer.address, peer.port)));
   }
 
+  missed = 0;
+
   get fd(): number {
     return this.#socket.number;
   }
@@ -65,14 +67,20 @@ export class Peers implements GroupPort {
   send(batch: FrameBatch, from: number): number {
     const linux = batch as LinuxBatch;
     let best = 0;
+    let sum = 0;
     let fault = 0;
     for (let index = 0; index < this.#peers.length; index += 1) {
       linux.armSendTo(from, this.#peers[index]!);
       const headers = linux.headersFrom(from);
       const count = libc().sendmmsg(this.#socket.number, headers, linux.count - from, MSG_DONTWAIT);
-      if (count < 0) fault = -errno();
-      else if (count > best) best = count;
+      if (count < 0) {
+        fault = -errno();
+        continue;
+      }
+      sum += count;
+      if (count > best) best = count;
     }
+    this.missed += best * this.#peers.length - sum;
     return best > 0 ? best : fault;
   }
 

@@ -51,6 +51,7 @@ export const COUNTERS = [
   "drop_no_tap",
   "drop_tap_queue",
   "drop_socket_queue",
+  "peer_missed",
   "igmp_reports",
   "igmp_queries",
   "igmp_malformed",

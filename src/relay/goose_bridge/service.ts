@@ -96,6 +96,7 @@ class Path implements Disposable {
   #more = false;
   #tapDrops = 0;
   #groupDrops = 0;
+  #missed = 0;
   /** Why the network refused a datagram, and how many had been sent by then. */
   #refused = "";
   #sentBefore = 0;
@@ -195,6 +196,7 @@ class Path implements Disposable {
     if (this.#group.open(now, () => this.#openGroup())) {
       this.#poller.watch(this.#group.port!);
       this.#groupDrops = 0;
+      this.#missed = 0;
       this.#igmp?.joined({ name: this.#via!.name, index: this.#via!.state.index }, now);
     }
     if (this.ctx.nudges() !== this.#nudges) {
@@ -322,6 +324,9 @@ class Path implements Disposable {
     const { counters } = this.ctx;
     const tapDrops = this.#tap.port?.dropped() ?? this.#tapDrops;
     const groupDrops = this.#group.port?.dropped() ?? this.#groupDrops;
+    const missed = this.#group.port?.missed ?? this.#missed;
+    counters.add("peer_missed", Math.max(0, missed - this.#missed));
+    this.#missed = missed;
     const queue = Math.max(0, tapDrops - this.#tapDrops);
     const socket = Math.max(0, groupDrops - this.#groupDrops);
     this.#tapDrops = tapDrops;
