@@ -19,6 +19,16 @@ const STATES = ["starting", "up", "degraded", "waiting", "refused", "stopped", "
 
 type Labels = Readonly<Record<string, string>>;
 
+/** One value beside those that every service has. */
+export interface Series {
+  /** The whole name; a counter's ends in `_total`. */
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly value: number;
+  readonly labels: Labels;
+}
+
 class Exposition {
   readonly #blocks = new Map<string, string[]>();
 
@@ -36,8 +46,12 @@ class Exposition {
   }
 }
 
-/** The metrics of a node. */
-export function metricsText(view: NodeView): string {
+/**
+ * The metrics of a node.
+ *
+ * @param more What modules have beside their counters.
+ */
+export function metricsText(view: NodeView, more: readonly Series[] = []): string {
   const out = new Exposition();
   const { version, config } = view;
   out.add("busbar_build_info", "gauge", "Version and configuration", 1, { version, config });
@@ -71,6 +85,7 @@ export function metricsText(view: NodeView): string {
       value,
     );
   }
+  for (const { name, type, help, value, labels } of more) out.add(name, type, help, value, labels);
   return out.text;
 }
 

@@ -3,7 +3,7 @@
  * the node itself.
  * @module
  */
-import { metricsText } from "./metrics.ts";
+import { metricsText, type Series } from "./metrics.ts";
 import type { Sample } from "../points/points.ts";
 import type { Registry } from "./control_registry.ts";
 import type { ControlReply, Json, JsonObject } from "./registry.ts";
@@ -39,6 +39,8 @@ export interface NodeControl {
   reload(): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }>;
   /** Sets how much is traced; false when there is no such service or level. */
   trace(id: string, level: string): boolean;
+  /** What /metrics tells beside the counters. */
+  series(): readonly Series[];
   /** The last values of the points whose names begin so, by name. */
   points(prefix: string): readonly Sample[];
 }
@@ -119,7 +121,7 @@ export function installNodeRoutes(registry: Registry, node: NodeControl): void {
   registry.route("GET", "/points", "read", ({ query }) => pointsReply(node, query));
   registry.route("GET", "/metrics", "read", () => ({
     status: 200,
-    body: metricsText(node.view()),
+    body: metricsText(node.view(), node.series()),
     contentType: "text/plain; version=0.0.4; charset=utf-8",
   }));
   registry.route("POST", "/reload", "change", async () => {

@@ -219,6 +219,10 @@ Deno.test({
     );
     const [stream] = streams(silent.services[ID]!);
     assertEquals([stream!.frames, stream!.alive, stream!.lost, stream!.way], [20, false, 0, "in"]);
+    const { body } = (await b.ask("/metrics"))!;
+    const labels =
+      /^busbar_goose_stream_frames_total\{service="goose_bridge.path0",way="in",.*\} 20$/m;
+    assert(labels.test(body), body);
     const shown = pair.b.exec([...executable(), "goose", "streams"], { mayFail: true });
     assert(/path0 +in +silent/.test(shown.out), shown.out);
     send(10); // It begins anew, with stNum 1 and sqNum 1.

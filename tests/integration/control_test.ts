@@ -27,6 +27,7 @@ async function open(maxConnections = 4096) {
   });
   installNodeRoutes(registry, {
     points: () => [],
+    series: () => [],
     view: () => ({
       status: "Running",
       version: "0.1.0",

@@ -34,6 +34,7 @@ async function serve(services: readonly ServiceView[], token?: string) {
   });
   installNodeRoutes(registry, {
     points: () => [],
+    series: () => [],
     view,
     reload: () => Promise.resolve(reload),
     trace(id, level) {

@@ -33,6 +33,9 @@ export interface Stream {
   ndsCom: boolean;
   /** VLAN identifier; -1 without a tag. */
   vlan: number;
+  /** Microseconds that the last message was on its way, and the longest; -1 while not known. */
+  age: number;
+  ageMax: number;
   /** Nothing came within timeAllowedToLive. */
   expired: boolean;
   frames: number;
@@ -254,6 +257,8 @@ export class Supervision {
       simulation: scan.simulation,
       ndsCom: scan.ndsCom,
       vlan: scan.vlan,
+      age: -1,
+      ageMax: -1,
       expired: false,
       frames: 1,
       changes: 0,

@@ -159,7 +159,7 @@ export class Forwarder {
       }
       const start = batch.start[slot]!;
       const tagged = batch.octets[start + 12] === 0x81 && batch.octets[start + 13] === 0;
-      const twice = this.watch?.see("out", batch.octets, start, length, now) === true;
+      const twice = this.watch?.see("out", batch.octets, start, length, now, -1) === true;
       if (twice) {
         this.#drop("drop_duplicate", 1);
         continue;
@@ -228,9 +228,10 @@ export class Forwarder {
     }
     const start = batch.start[slot]!;
     const length = batch.length[slot]!;
-    this.#countAge(micros - this.#codec.sentMicros);
+    const age = micros - this.#codec.sentMicros;
+    this.#countAge(age);
     if (this.tracer) this.tracer("in", batch.octets, start, length);
-    if (this.watch?.see("in", batch.octets, start, length, now) === true) {
+    if (this.watch?.see("in", batch.octets, start, length, now, age) === true) {
       return this.#drop("drop_duplicate", 1);
     }
     if (!tap) return this.#drop("drop_no_tap", 1);

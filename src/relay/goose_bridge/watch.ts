@@ -62,11 +62,27 @@ export class Watch {
     this.#discard = discardDuplicates;
   }
 
-  /** Takes a frame. Returns true when it is a duplicate that is to be dropped. */
-  see(way: Way, octets: Uint8Array, at: number, length: number, now: Instant): boolean {
+  /**
+   * Takes a frame. Returns true when it is a duplicate that is to be dropped.
+   *
+   * @param age Microseconds that it was on its way; negative when that is not known.
+   */
+  see(
+    way: Way,
+    octets: Uint8Array,
+    at: number,
+    length: number,
+    now: Instant,
+    age: number,
+  ): boolean {
     if (!this.#scan.scan(octets, at, length)) return false;
     const supervision = way === "out" ? this.#out : this.#in;
     const kind = supervision.see(this.#scan, octets, at, now);
+    const stream = supervision.last;
+    if (stream && age >= 0) {
+      stream.age = age;
+      if (age > stream.ageMax) stream.ageMax = age;
+    }
     if (kind === KIND.duplicate) this.counters.add("stream_duplicates");
     else if (kind === KIND.reordered) this.counters.add("stream_reordered");
     else if (this.points && kind !== KIND.repeat && kind !== KIND.unwatched) {
@@ -153,6 +169,8 @@ function factsOf(way: Way, stream: Stream, now: Instant): Record<string, unknown
     sq_num: stream.sqNum,
     conf_rev: stream.confRev,
     ttl_ms: stream.timeAllowedToLive,
+    age_us: stream.age < 0 ? null : stream.age,
+    age_max_us: stream.ageMax < 0 ? null : stream.ageMax,
     silent_ms: Math.round(now - stream.lastAt),
     alive: !stream.expired,
     simulation: stream.simulation,

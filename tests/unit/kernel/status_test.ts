@@ -78,6 +78,7 @@ function installed(...services: readonly ServiceView[]) {
   const registry = new Registry();
   installNodeRoutes(registry, {
     points: () => [],
+    series: () => [],
     view: () => view(...services),
     reload: () => Promise.resolve({ ok: false, problems: ["x"] }),
     trace: (id) => id === "a",

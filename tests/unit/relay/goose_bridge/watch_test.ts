@@ -50,8 +50,8 @@ function bench(more: Record<string, unknown> = {}) {
   const values = (config as Config).points === "values";
   const points = new StreamPoints(publish, () => 1_000_000, values, counters);
   const watch = new Watch(counters, log, config as Config, points);
-  const see = (way: "out" | "in", octets: Uint8Array, at: number) =>
-    watch.see(way, octets, 0, octets.length, at as Instant);
+  const see = (way: "out" | "in", octets: Uint8Array, at: number, age = -1) =>
+    watch.see(way, octets, 0, octets.length, at as Instant, age);
   const codes = () => lines.map(({ code }) => code);
   return { watch, see, counters, lines, codes, published };
 }
@@ -196,4 +196,17 @@ Deno.test("A message whose data set cannot be read is counted, and gives no valu
   see("in", octets, 0);
   assertEquals(counters.get("stream_undecodable"), 1);
   assert(!published.some(({ name }) => name.includes(".value")));
+});
+
+Deno.test("A stream tells how long its messages were on their way, once that is known", () => {
+  const { watch, see } = bench();
+  const ages = () => {
+    const [stream] = watch.facts(0 as Instant);
+    return [stream!.age_us, stream!.age_max_us];
+  };
+  see("in", frame(1, 0), 0);
+  assertEquals(ages(), [null, null]);
+  see("in", frame(1, 1), 1, 900);
+  see("in", frame(1, 2), 2, 300);
+  assertEquals(ages(), [300, 900]);
 });
