@@ -33,6 +33,7 @@ modules:
       group: 224.0.1.101
       port: 61850
       via: lo
+  goose_monitor: {}
 `;
 
 /** `--config_path FILE`, of every command that reads the configuration. */

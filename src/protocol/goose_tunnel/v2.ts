@@ -105,6 +105,8 @@ export function decapsulateV2(
   if (octets[at + 2] !== V2_VERSION) return DROP.unknownVersion;
   const flags = octets[at + 3]!;
   if ((flags & ~V2_FLAG_TAG) !== 0) return DROP.unknownVersion;
+  // Beyond 2^53 one more is no other number, and nothing could be counted from there.
+  if (octets[at + 16] !== 0 || octets[at + 17]! >= 0x20) return DROP.unknownFormat;
   const tagged = (flags & V2_FLAG_TAG) !== 0;
   const end = at + length - (tagged ? V2_TAG : 0);
   if (end - at < V2_HEADER + 14) return DROP.shortDatagram;

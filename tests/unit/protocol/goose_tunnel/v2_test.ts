@@ -204,3 +204,19 @@ Deno.test("The replay windows forget the sender that was silent for longest", ()
   assertEquals(windows.see(0, 0, 6), SEEN.replayed);
   assertEquals(windows.see(0, 1, 5), SEEN.fresh, "it was the one");
 });
+
+Deno.test("Sequence numbers from 2^53 on are of no sender of this format", () => {
+  const good = pack(octetsOf("010ccd010001001122334455" + "88b8" + "00".repeat(46)));
+  for (
+    const [at, octet, drop] of [
+      [17, 0x1f, DROP.none],
+      [17, 0x20, DROP.unknownFormat],
+      [16, 0x01, DROP.unknownFormat],
+      [16, 0xff, DROP.unknownFormat],
+    ] as const
+  ) {
+    const datagram = good.slice();
+    datagram[at] = octet;
+    assertEquals(unpack(datagram).drop, drop);
+  }
+});
