@@ -105,8 +105,6 @@ export function decapsulateV2(
   if (octets[at + 2] !== V2_VERSION) return DROP.unknownVersion;
   const flags = octets[at + 3]!;
   if ((flags & ~V2_FLAG_TAG) !== 0) return DROP.unknownVersion;
-  // Beyond 2^53 one more is no other number, and nothing could be counted from there.
-  if (octets[at + 16] !== 0 || octets[at + 17]! >= 0x20) return DROP.unknownFormat;
   const tagged = (flags & V2_FLAG_TAG) !== 0;
   const end = at + length - (tagged ? V2_TAG : 0);
   if (end - at < V2_HEADER + 14) return DROP.shortDatagram;
@@ -114,6 +112,8 @@ export function decapsulateV2(
     if (!tagged) return DROP.unsigned;
     if (!key.verify(octets, at, end, end, V2_TAG)) return DROP.forged;
   }
+  // Beyond 2^53 one more is no other number, and nothing could be counted from there.
+  if (octets[at + 16] !== 0 || octets[at + 17]! >= 0x20) return DROP.unknownFormat;
   facts.senderHigh = get32(octets, at + 8);
   facts.senderLow = get32(octets, at + 12);
   facts.sequence = get32(octets, at + 16) * HALF + get32(octets, at + 20);
