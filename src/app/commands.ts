@@ -5,6 +5,7 @@
  */
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { decodeRelayCommand } from "./commands/decode_relay.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
 import { configImportCommand } from "./commands/config_import.ts";
 import { configCommands } from "./commands/config.ts";
@@ -32,5 +33,6 @@ export const COMMANDS: readonly Command[] = [
   gooseListenCommand,
   gooseCaptureCommand,
   decodeGooseCommand,
+  decodeRelayCommand,
   completionCommand(() => COMMANDS),
 ];
