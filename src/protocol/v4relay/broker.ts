@@ -9,8 +9,9 @@ import { CODE, type Code, type Role, SESSION_DIGITS, TICKET_DIGITS } from "./con
 import { type PairRequest, type Refusal, refuse, type Register } from "./messages.ts";
 import type { PortPool } from "./pool.ts";
 
-/** A request that finds nobody is tried again so often, and so many times. */
+/** How often a request that finds nobody is tried again. */
 export const RETRY_EVERY = seconds(5);
+/** How many times it is tried again before it is given up. */
 export const RETRIES_MAX = 50;
 
 /** What the broker works with. */

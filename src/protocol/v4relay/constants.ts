@@ -18,6 +18,7 @@ export type PoolName = "zmq" | "srt";
 
 /** Longest identifier or token, in UTF-16 units. */
 export const TEXT_MAX = 256;
-/** Hex digits of a session's name, and of a ticket. */
+/** Hexadecimal digits of a session's name. */
 export const SESSION_DIGITS = 16;
+/** Hexadecimal digits of a one-time ticket. */
 export const TICKET_DIGITS = 32;

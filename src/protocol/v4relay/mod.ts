@@ -8,6 +8,7 @@
  * | cancel, ping, pong, subscribe, request_id in pair_error, one-time tickets | yes, beside them |
  * | pools of data ports: idle, reserved, occupied, blocked | yes |
  * | retries of a request every 5 s, 50 times, then 505 | yes |
+ * | video test frame, out of a stream in pieces of any size | yes |
  * | V4HELLO line; a newer connection of the same role replaces an older one | yes |
  * | `qos` of a pair_request | ignored, as ever |
  *
@@ -20,3 +21,4 @@ export * from "./hello.ts";
 export * from "./messages.ts";
 export * from "./pool.ts";
 export * from "./rendezvous.ts";
+export * from "./video.ts";

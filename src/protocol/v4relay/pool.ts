@@ -5,6 +5,7 @@
  */
 import type { Instant } from "../../base/time.ts";
 
+/** What a port is used for. */
 export type PortState = "idle" | "reserved" | "occupied" | "blocked";
 
 /** One port. */

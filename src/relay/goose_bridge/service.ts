@@ -19,6 +19,7 @@ import type { Config } from "./config.ts";
 import { Forwarder } from "./forward.ts";
 import { IgmpKeeper } from "./igmp.ts";
 import { StreamPoints } from "./points.ts";
+import { noInterface, refusal, remedied } from "./remedies.ts";
 import { FrameTrace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 
@@ -402,44 +403,4 @@ function streamPoints({ platform, counters, publish }: HotContext, { points }: C
   if (points === "none") return undefined;
   const epochMs = () => Math.floor(platform.epochMicros() / 1000);
   return new StreamPoints(publish, epochMs, points === "values", counters);
-}
-
-function noInterface(via: string | undefined): OsError {
-  const what = via === undefined
-    ? "There is no default route to take the interface from; set `via`"
-    : `There is no interface ${via}; set \`via\` to one of this host, or wait until it comes`;
-  return new OsError("os.via.none", what, { errno: "ENODEV" });
-}
-
-/** Why an open and joined group takes nothing, with what the operator can do about it. */
-function refusal(errno: number, { group, port }: Config): string {
-  const to = group === undefined ? "the peers" : `${group}:${port}`;
-  switch (errno) {
-    case FAULT.notPermitted:
-      return "Network refuses datagrams (EPERM): let the packet filter of this host pass UDP to " +
-        to;
-    case FAULT.unreachable:
-      return `Network refuses datagrams (ENETUNREACH): give this host a route to ${to}`;
-    default:
-      return `Network refuses datagrams (errno ${errno})`;
-  }
-}
-
-/** The message of an error with what the operator can do about it. */
-function remedied(error: OsError): string {
-  const text = describe(error);
-  switch (error.detail.errno) {
-    case "EACCES":
-      return `${text}: run as root, or let everybody open the device ` +
-        "(`chmod 666 /dev/net/tun`) and give busbar the capability NET_ADMIN";
-    case "EPERM":
-      return `${text}: run as root, or with the capabilities NET_ADMIN and NET_RAW ` +
-        "(`busbar service install` sets them up)";
-    case "ENOENT":
-      return `${text}: load the tun module (\`modprobe tun\`) or give the container /dev/net/tun`;
-    case "EBUSY":
-      return `${text}: stop the other program, or name another TAP`;
-    default:
-      return text;
-  }
 }

@@ -42,3 +42,21 @@ Deno.test("A control message is shown, or why a relay would not take it", async 
   assertEquals((await decode("{nonsense"))[0], 1);
   assertEquals((await decode("V4HELLO nonsense"))[0], 1);
 });
+
+Deno.test("A frame of the video test is shown, or that it is not whole", async () => {
+  const hex = "56345654010100000000000000000007" + "17979cfe362a0000" + "00".repeat(16) +
+    "352441c200000003616263";
+  assertEquals(await decode(hex), [0, {
+    kind: "video",
+    type: "data",
+    sequence: "7",
+    sentNs: "1700000000000000000",
+    serverReceivedNs: "0",
+    serverSentNs: "0",
+    octets: 3,
+  }]);
+  assertEquals(await decode(hex.slice(0, -2)), [1, {
+    kind: "refused",
+    why: "the frame is not whole",
+  }]);
+});
