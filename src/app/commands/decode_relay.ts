@@ -9,10 +9,9 @@ const NAME = "decode v4relay";
 export const decodeRelayCommand: Command = {
   name: NAME,
   summary: "Show a line of the stream relay's protocol as JSON",
-  details:
-    "Takes a hello line of a data port (V4HELLO …), a JSON message of the control port, or a " +
-    "frame of the video test, as text or in hexadecimal.\n\nExit code 1 when a relay would refuse " +
-    "or ignore it.",
+  details: "Takes a hello line of a data port (V4HELLO …), a JSON message of the control port, " +
+    "or a frame of the video test, as text or in hexadecimal.\n\n" +
+    "Exit code 1 when a relay would refuse or ignore it.",
   options: [],
   args: [{ name: "line", summary: "The line, or its octets in hexadecimal", many: true }],
   examples: [`busbar decode v4relay 'V4HELLO {"role":"client","session_id":"01","id":"c1"}'`],
