@@ -36,7 +36,10 @@ export class TunnelCodec {
   /** When the datagram that was taken last was sent, by its sender's clock; infinite: unknown. */
   sentMicros = 0;
   readonly replay = new ReplayWindows();
-  readonly #format: Config["format"];
+  readonly #v1: boolean;
+  readonly #v2: boolean;
+  /** Whether format 1 is all that is spoken, and nothing is filtered: the usual case. */
+  readonly #plain: boolean;
   readonly #takesV1: boolean;
   readonly #takesV2: boolean;
   readonly #takesRGoose: boolean;
@@ -50,12 +53,14 @@ export class TunnelCodec {
 
   constructor(platform: HotPlatform, config: Config) {
     const { format, accept, key, destinations, loop } = config;
-    this.#format = format;
+    this.#v1 = format === "v1";
+    this.#v2 = format === "v2";
     this.#takesV1 = format === "v1" || accept === "any";
     this.#takesV2 = format === "v2" || accept === "any";
     this.#takesRGoose = format === "rgoose" || accept === "any";
     this.#destinations = config.destinationRanges ? "any" : destinations;
     this.#filter = new FrameFilter(config);
+    this.#plain = this.#v1 && accept === "format" && !this.#filter.narrow;
     this.#key = key === undefined ? undefined : authenticator(platform, key);
     const [senderHigh, senderLow] = platform.randomWords();
     this.#sender = { senderHigh, senderLow, key: this.#key };
@@ -64,17 +69,16 @@ export class TunnelCodec {
 
   /** Turns the frame in a slot into a datagram, or says why it is not carried. */
   encapsulate(frames: Frames, slot: number, micros: number): Drop {
-    const v1 = this.#format === "v1";
-    if (!v1 || this.#filter.narrow) {
+    if (!this.#v1 || this.#filter.narrow) {
       const drop = this.#filter.check(frames, slot, true);
       if (drop !== DROP.none) return drop;
     }
-    if (v1) {
+    if (this.#v1) {
       const high = Math.floor(micros / HALF);
       return encapsulateV1(frames, slot, high, micros % HALF, this.#destinations);
     }
     this.#sequence += 1;
-    return this.#format === "v2"
+    return this.#v2
       ? encapsulateV2(frames, slot, this.#sender, this.#sequence, micros)
       : encapsulateRGoose(frames, slot, this.#sequence);
   }
@@ -85,6 +89,7 @@ export class TunnelCodec {
    * @param source IPv4 address of the sender.
    */
   decapsulate(frames: Frames, slot: number, source: number): Drop {
+    if (this.#plain) return this.#takeV1(frames, slot);
     if (this.#takesV2 && isV2(frames, slot)) {
       const drop = this.#takeV2(frames, slot);
       // Whoever has the key may still send only what the station is to get.
