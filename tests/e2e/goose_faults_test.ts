@@ -179,13 +179,10 @@ Deno.test({
           };
           health: { running: boolean };
         };
-      await busbar.until(
-        "the file has it",
-        () => read().statistics.primary_path.goose_to_ip >= sent,
-      );
-      const { tgw_present: present, tgw_missing_count: missing } =
-        read().statistics.igmp_stats.primary;
-      assert(present && missing >= 1);
+      await busbar.until("the file has it", () => {
+        const { primary_path: path, igmp_stats: { primary } } = read().statistics;
+        return path.goose_to_ip >= sent && primary.tgw_present && primary.tgw_missing_count >= 1;
+      });
       // Now the disk is full: the last file stays, the path is not hurt.
       new Deno.Command("dd", {
         args: ["if=/dev/zero", `of=${folder}/fill`, "bs=4096"],

@@ -11,7 +11,8 @@
  * | retransmission curve, succession of stNum and sqNum | yes |
  * | security extension of IEC 62351-6, trailer of PRP | measured, not read |
  * | field `security` of the goosePdu | skipped |
- * | GSE management, sampled values, R-GOOSE | no |
+ * | R-GOOSE | the session is in `goose_tunnel` |
+ * | GSE management, sampled values | no |
  *
  * Limits of the decoder: 1500 octets, 8 levels, 512 values. It never throws.
  * @module
