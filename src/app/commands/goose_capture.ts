@@ -96,6 +96,10 @@ async function capture(call: Invocation): Promise<number> {
     if (!(error instanceof OsError) || error.code === FILE_CODE) throw error;
     lost = error;
   }
+  // What the kernel has received already belongs to the capture.
+  for (let batch = 0; batch < BATCHES && !full(); batch += 1) {
+    if (receiver.receive(take) === 0) break;
+  }
   const dropped = receiver.dropped();
   file.end(dropped, clock.epoch() * 1000);
   const plural = file.frames === 1 ? "frame" : "frames";
