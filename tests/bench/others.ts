@@ -3,6 +3,9 @@
  * `deno task bench --others`: all that can stand in the same place, in the same rounds, as ratios
  * to the C loop: busbar plain, with supervision, and with format 2 and a key; socat between a TAP
  * and the group; and the kernel's VXLAN over a group, which has no TAP and no process.
+ *
+ * CPU is that of a contender's processes: VXLAN has none to charge. The forms of busbar are paths
+ * of one process, so each is charged for the others, which idle meanwhile.
  * @module
  */
 import { Busbar } from "../e2e/harness.ts";
@@ -39,8 +42,8 @@ export async function startOthers(
   if (remedy === undefined) contenders.push(await startSocat(pair));
   else console.log(`Without socat: ${remedy}`);
   const vxlan = startVxlan(pair);
-  if (vxlan) contenders.push(vxlan);
-  else console.log("Without VXLAN: this kernel has none");
+  if (typeof vxlan === "string") console.log(`Without VXLAN: ${vxlan}`);
+  else contenders.push(vxlan);
   return { contenders, busbars };
 }
 
@@ -75,40 +78,33 @@ async function startSocat(pair: Pair): Promise<Contender> {
   return { name: "socat", tap: "socat0", pids };
 }
 
-function startVxlan(pair: Pair): Contender | undefined {
+/** @returns What `ip` says when the kernel has none. */
+function startVxlan(pair: Pair): Contender | string {
   for (const side of ["a", "b"] as const) {
     const link = ["vxlan", "id", "42", "group", "239.1.1.1", "dev", "eth0", "dstport", "4789"];
     const made = pair[side].exec(["ip", "link", "add", "vx0", "type", ...link], { mayFail: true });
-    if (made.code !== 0) return undefined;
+    if (made.code !== 0) return made.err.trim();
     pair[side].exec(["ip", "link", "set", "vx0", "up"]);
   }
   return { name: "vxlan", tap: "vx0", pids: { a: [], b: [] } };
 }
 
+/** A row of the table: what it shows, of a sample, with how many digits. */
+type Figure = readonly [what: string, of: (sample: Sample) => number, digits: number];
+
 /** Prints medians, and beside them the median of the ratios to C of each round. */
 export function printOthers(samples: readonly Sample[]): void {
   const names = [...new Set(samples.map(({ name }) => name))];
-  const figures: [string, (sample: Sample) => number, number][] = [
-    ["saturation, 1000/s", ({ flood }) => flood / 1000, 0],
-    ["CPU there, µs/frame", ({ floodCpuUs }) => floodCpuUs, 2],
-    ...samples[0]!.latency.flatMap(({ rate }) =>
-      (["p50", "p99", "p999"] as const).map((
-        name,
-      ): [string, (sample: Sample) => number, number] => [
-        `${name} at ${rate}/s, µs`,
-        ({ latency }) => latency.find((one) => one.rate === rate)!.us[name],
-        0,
-      ])
-    ),
-  ];
   const rows = [["", ...names]];
-  for (const [what, of, digits] of figures) {
+  for (const [what, of, digits] of figuresOf(samples[0]!)) {
     const series = (name: string) => samples.filter((sample) => sample.name === name).map(of);
     const reference = series("c");
     rows.push([
       what,
       ...names.map((name) => {
         const values = series(name);
+        // Every process takes some time: who took none has no process that could be charged.
+        if (values.every((value) => value === 0)) return "–";
         const ratio = median(values.map((value, round) => value / reference[round]!));
         return `${median(values).toFixed(digits)} (${ratio.toFixed(2)})`;
       }),
@@ -123,4 +119,20 @@ export function printOthers(samples: readonly Sample[]): void {
   for (const row of rows) {
     console.log(row.map((cell, at) => cell.padEnd(widths[at]!)).join("  ").trimEnd());
   }
+}
+
+function figuresOf({ latency }: Sample): Figure[] {
+  const atRate = latency.flatMap(({ rate }): Figure[] => {
+    const at = (sample: Sample) => sample.latency.find((one) => one.rate === rate)!;
+    const percentiles = (["p50", "p99", "p999"] as const).map((
+      name,
+    ): Figure => [`${name} at ${rate}/s, µs`, (sample) => at(sample).us[name], 0]);
+    const core = (sample: Sample) => (at(sample).core.a + at(sample).core.b) * 100;
+    return [...percentiles, [`CPU at ${rate}/s, % of a core, A + B`, core, 1]];
+  });
+  return [
+    ["saturation, 1000/s", ({ flood }) => flood / 1000, 0],
+    ["CPU there, µs/frame, A + B", ({ floodCpuUs }) => floodCpuUs, 2],
+    ...atRate,
+  ];
 }

@@ -250,12 +250,13 @@ async function main(): Promise<void> {
       path: { type: "string", default: "{}" },
       others: { type: "boolean", default: false },
       collector: { type: "boolean", default: false },
+      seconds: { type: "string", default: "10" },
     },
   });
   extra.path = JSON.parse(values.path) as Record<string, unknown>;
   if (values.collector) {
     using pair = createPair();
-    await collector(pair);
+    await collector(pair, Number(values.seconds));
     return;
   }
   if (values.others) {
