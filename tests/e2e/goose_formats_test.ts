@@ -217,7 +217,8 @@ Deno.test({
     const silent = await b.until(
       "it is silent",
       ({ services }) =>
-        services[ID]!.counters.stream_expirations === 1 && streams(services[ID]!).length === 1,
+        services[ID]!.counters.stream_expirations === 1 &&
+        streams(services[ID]!)[0]?.alive === false,
     );
     const [stream] = streams(silent.services[ID]!);
     assertEquals([stream!.frames, stream!.alive, stream!.lost, stream!.way], [20, false, 0, "in"]);
