@@ -7,14 +7,14 @@ import { Counters } from "../base/counters.ts";
 import type { Random } from "../base/random.ts";
 import type { ServiceConfig } from "../kernel/config.ts";
 import type { LogHub } from "../kernel/log.ts";
-import type { Health, HotSample, Neighbors } from "../kernel/module.ts";
+import type { Health, HotSample, Neighbors, WorkerHandle, WorkerPart } from "../kernel/module.ts";
 import type { Orders } from "../kernel/orders.ts";
 import type { Json, JsonObject } from "../kernel/registry.ts";
 import type { Registry } from "../kernel/control_registry.ts";
 import type { ServiceSpec } from "../kernel/supervisor.ts";
-import { runInWorker, type ThreadKeeper } from "../kernel/worker_host.ts";
+import { runInWorker, startInWorker, type ThreadKeeper } from "../kernel/worker_host.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Files, Net, Programs } from "../platform/ports.ts";
+import type { Files, Net, Programs, Usage } from "../platform/ports.ts";
 import type { Authority } from "../points/authority.ts";
 import { isPointId, type PointId, type Points, type Sample } from "../points/points.ts";
 
@@ -25,6 +25,7 @@ export interface Surroundings {
   readonly net: Net;
   readonly files: Files;
   readonly programs: Programs;
+  readonly usage: Usage;
   readonly neighbors: Neighbors;
   readonly points: Points;
   readonly authority: Authority;
@@ -119,7 +120,29 @@ export class Service implements ServiceSpec {
       log: log.of(this.id),
       counters: this.counters,
       report,
+      startWorker: (part) => this.#startPart(part),
     }, config);
+  }
+
+  #startPart({ part, config, signal, hear, report }: WorkerPart): WorkerHandle {
+    const { module } = this.config;
+    const { clock, threads, log } = this.around;
+    return startInWorker({
+      id: this.id,
+      module: `${module.name}.${part}`,
+      config,
+      counterNames: module.counters ?? [],
+      counters: this.counters,
+      clock,
+      keeper: threads,
+      signal,
+      begun: () => {},
+      report,
+      detail: (facts) => this.detail = facts as Record<string, Json>,
+      publish: (samples) => this.around.points.publish(samplesOf(this.id, samples)),
+      hear,
+      log: (line) => log.add(line),
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 /** Worker threads, as the kernel's worker host needs them. */
 import type { Thread, ThreadKeeper } from "../kernel/worker_host.ts";
+import { openBell } from "../platform/linux/bell.ts";
 import { closeLeftover } from "../platform/linux/fd.ts";
 import { parkThread } from "../platform/linux/thread.ts";
 
@@ -11,4 +12,5 @@ export const SYSTEM_THREADS: ThreadKeeper = {
   },
   park: parkThread,
   close: closeLeftover,
+  bell: openBell,
 };

@@ -40,6 +40,30 @@ export function isIpv6(text: string): boolean {
   return halves.length === 2 ? groups <= 7 : groups === 8;
 }
 
+/** The 16 octets of an IPv6 address; undefined when it is none. */
+export function parseIpv6(text: string): Uint8Array | undefined {
+  if (!isIpv6(text)) return undefined;
+  const groups = (half: string) =>
+    half === "" ? [] : half.split(":").flatMap((part) => {
+      const dotted = parseIpv4(part);
+      return dotted === undefined ? [parseInt(part, 16)] : [dotted >>> 16, dotted & 0xffff];
+    });
+  const [front, back] = text.split("::").map(groups) as [number[], number[] | undefined];
+  const zeros = back ? new Array<number>(8 - front.length - back.length).fill(0) : [];
+  const all = [...front, ...zeros, ...(back ?? [])];
+  return Uint8Array.from(all.flatMap((group) => [group >>> 8, group & 255]));
+}
+
+/** The text of 16 octets: groups without leading zeros, the longest run of zeros as `::`. RFC 5952 */
+export function formatIpv6(octets: Uint8Array): string {
+  const groups = Array.from({ length: 8 }, (_, at) => octets[at * 2]! << 8 | octets[at * 2 + 1]!);
+  const text = groups.map((group) => group.toString(16)).join(":");
+  const runs = text.match(/(?:^|:)0(?::0)+(?=:|$)/g) ?? [];
+  const longest = runs.toSorted((one, other) => other.length - one.length)[0];
+  return longest === undefined ? text : text.replace(longest, ":").replace(/^:(?!:)|:$/g, "::")
+    .replace(/:{3,}/, "::");
+}
+
 /** Whether an address never leaves this machine: 127.0.0.0/8 or ::1. */
 export function isLoopback(text: string): boolean {
   const v4 = parseIpv4(text);

@@ -92,7 +92,9 @@ export class ConfigReader {
     const value = this.#replace(path, schema, [], written, 0);
     for (const secret of secretPaths(schema)) {
       const found = valueAt(value, secret);
-      if (typeof found === "string") this.#secrets.push(found);
+      for (const one of typeof found === "object" ? Object.values(found ?? {}) : [found]) {
+        if (typeof one === "string") this.#secrets.push(one);
+      }
     }
     const result = checkValue(schema, value);
     if (result.issues === undefined) {

@@ -128,7 +128,11 @@ export class ControlPort implements AsyncDisposable {
   #begin({ conn, remote }: AcceptedConn): void {
     const { clock, idleTimeout, maxConnections } = this.#options;
     this.counters.accepted += 1;
-    if (this.#sessions.size >= maxConnections) this.#evict();
+    if (this.#sessions.size >= maxConnections && !this.#evict()) {
+      this.counters.evicted += 1;
+      void conn[Symbol.asyncDispose]();
+      return;
+    }
     const host = remote.host.includes(":") ? `[${remote.host}]` : remote.host;
     const session = new Session({
       conn,
@@ -144,24 +148,31 @@ export class ControlPort implements AsyncDisposable {
     });
   }
 
-  /** Makes room: closes the session that has waited for longest; the oldest of all if none waits. */
-  #evict(): void {
+  /**
+   * Makes room: closes the session that has waited for longest; the oldest if none waits. Returns
+   * false when all are to be kept.
+   */
+  #evict(): boolean {
     let chosen: Session | undefined;
+    let oldest: Session | undefined;
     for (const session of this.#sessions) {
+      if (session.kept) continue;
+      oldest ??= session;
       if (session.idleSince === undefined) continue;
       if (chosen === undefined || session.idleSince < chosen.idleSince!) chosen = session;
     }
-    chosen ??= this.#sessions.values().next().value;
-    if (!chosen) return;
+    chosen ??= oldest;
+    if (!chosen) return false;
     this.counters.evicted += 1;
     chosen.close();
     this.#sessions.delete(chosen);
+    return true;
   }
 
   async #serve(session: Session): Promise<void> {
     const { registry, log, clock } = this.#options;
     try {
-      const first = await firstOctets(session);
+      const first = await firstOctets(session, registry.shortest(session.idleTimeout));
       if (!first) return;
       const context = { registry, log, clock, access: this.#access, counters: this.counters };
       if (first[0] === TLS_HANDSHAKE) {
@@ -203,8 +214,8 @@ export interface ControlContext {
 }
 
 /** The first octets, without the spaces in front of them. */
-async function firstOctets(session: Session): Promise<Uint8Array | undefined> {
-  session.idle();
+async function firstOctets(session: Session, within: Millis): Promise<Uint8Array | undefined> {
+  session.idle(within);
   for (;;) {
     const octets = await session.read();
     if (!octets) return undefined;

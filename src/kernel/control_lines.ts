@@ -22,6 +22,8 @@ class Peer implements ControlPeer {
   readonly id = lastId += 1;
   readonly remote: string;
   readonly #session: Session;
+  /** Whoever has adopted it. */
+  handler: ((message: JsonObject) => void) | undefined;
   #queue: Uint8Array[] = [];
   #queued = 0;
   #writing: Promise<void> | undefined;
@@ -36,9 +38,20 @@ class Peer implements ControlPeer {
     return this.#session.closed;
   }
 
-  send(message: JsonObject): void {
+  get queued(): number {
+    return this.#queued;
+  }
+
+  adopt(handler: (message: JsonObject) => void): void {
+    this.handler = handler;
+    this.#session.kept = true;
+    this.#session.unlimited();
+  }
+
+  send(message: JsonObject | string): void {
     if (this.closed.aborted || this.#ending) return;
-    const octets = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+    const text = typeof message === "string" ? message : JSON.stringify(message);
+    const octets = new TextEncoder().encode(`${text}\n`);
     this.#queued += octets.length;
     if (this.#queued > SEND_OCTETS_MAX) return this.#session.close();
     this.#queue.push(octets);
@@ -79,8 +92,9 @@ export async function serveLines(
   const state = { trusted: !context.access.needsToken("change"), wrong: 0 };
   reader.feed(first);
   // Whoever has to show a token is given the idle time-out for it, and then as long as it likes.
+  // The same goes for a first message.
   session.busy();
-  if (!state.trusted) session.limited();
+  session.limited(context.registry.shortest(session.idleTimeout));
   while (!session.closed.aborted) {
     const line = reader.next();
     if (line === undefined) {
@@ -91,11 +105,17 @@ export async function serveLines(
     }
     if (line.kind === "object") {
       counters.lines += 1;
+      if (peer.handler) {
+        peer.handler(line.value as JsonObject);
+        if (session.draining) break;
+        continue;
+      }
       const answer = await handle(line.value as JsonObject, peer, state, context);
       if (answer) peer.send(answer);
     } else {
       counters.malformed += 1;
       state.wrong += 1;
+      if (peer.handler) break;
       if (line.kind === "too_long") {
         peer.send(fault(413, "Line is too long"));
         break;
@@ -133,7 +153,7 @@ async function handle(
     await pause(context.clock, DENIED_WAIT, peer.closed);
     return fault(401, "The token is not the one of control.token");
   }
-  const known = typeof type === "string" ? registry.findMessage(type) : undefined;
+  const known = registry.findMessage(typeof type === "string" ? type : undefined);
   if (!known) {
     state.wrong += 1;
     return fault(404, "There is no message of this type");

@@ -1,5 +1,6 @@
 /** What has been registered on the control port: routes, message types, fields of /status. */
 import { BugError } from "../base/errors.ts";
+import type { Millis } from "../base/time.ts";
 import type {
   Access,
   ControlRegistry,
@@ -23,6 +24,7 @@ export class Registry implements ControlRegistry {
   readonly #routes = new Map<string, Map<"GET" | "POST", Registered<RouteHandler>>>();
   readonly #messages = new Map<string, Registered<MessageHandler>>();
   readonly #status = new Set<() => JsonObject>();
+  readonly #patience = new Set<{ readonly span: Millis }>();
 
   route(
     method: "GET" | "POST",
@@ -50,6 +52,17 @@ export class Registry implements ControlRegistry {
     return undo(() => this.#messages.delete(type));
   }
 
+  patience(span: Millis): Disposable {
+    const one = { span };
+    this.#patience.add(one);
+    return undo(() => this.#patience.delete(one));
+  }
+
+  /** The shortest that was asked for, but not longer than `most`. */
+  shortest(most: Millis): Millis {
+    return Math.min(most, ...[...this.#patience].map(({ span }) => span)) as Millis;
+  }
+
   status(fields: () => JsonObject): Disposable {
     this.#status.add(fields);
     return undo(() => this.#status.delete(fields));
@@ -60,8 +73,9 @@ export class Registry implements ControlRegistry {
     return this.#routes.get(path);
   }
 
-  findMessage(type: string): Registered<MessageHandler> | undefined {
-    return this.#messages.get(type);
+  /** Of a type, or of those that nobody else handles. */
+  findMessage(type: string | undefined): Registered<MessageHandler> | undefined {
+    return (type === undefined ? undefined : this.#messages.get(type)) ?? this.#messages.get("*");
   }
 
   /** Every path, sorted. */
@@ -80,6 +94,7 @@ export class Registry implements ControlRegistry {
     return {
       route: (...args) => all.use(this.route(...args)),
       message: (...args) => all.use(this.message(...args)),
+      patience: (span) => all.use(this.patience(span)),
       status: (fields) => all.use(this.status(fields)),
       [Symbol.dispose]: () => all.dispose(),
     };

@@ -24,6 +24,8 @@ export class Session {
   readonly remote: string;
   /** When the connection began to wait for the peer; undefined while there is something to do. */
   idleSince: Instant | undefined;
+  /** Whether it is never closed to make room for others. */
+  kept = false;
   /** Resolves when it has been served; set by the port. */
   ended: Promise<void> = Promise.resolve();
   readonly #options: SessionOptions;
@@ -40,6 +42,10 @@ export class Session {
   /** Aborts when the connection is closed. */
   get closed(): AbortSignal {
     return this.#closed.signal;
+  }
+
+  get idleTimeout(): Millis {
+    return this.#options.idleTimeout;
   }
 
   /** Whether the port is closing: nothing new is begun. */
@@ -65,10 +71,14 @@ export class Session {
     this.busy();
   }
 
-  /** Nothing is begun: the peer has the idle time-out, and the connection may be closed for others. */
-  idle(): void {
+  /**
+   * Nothing is begun: the peer has so much time, and the connection may be closed for others.
+   *
+   * @param span Absent: the idle time-out.
+   */
+  idle(span = this.#options.idleTimeout): void {
     this.idleSince = this.#options.clock.now();
-    this.within(this.#options.idleTimeout);
+    this.within(span);
     if (this.#draining) this.close();
   }
 
@@ -89,10 +99,10 @@ export class Session {
     });
   }
 
-  /** Whatever happens, the connection ends after the idle time-out, unless {@linkcode unlimited}. */
-  limited(): void {
-    const { clock, timedOut, idleTimeout } = this.#options;
-    this.#limit = clock.alarm(after(clock.now(), idleTimeout), () => {
+  /** Whatever happens, the connection ends after `span`, unless {@linkcode unlimited}. */
+  limited(span: Millis): void {
+    const { clock, timedOut } = this.#options;
+    this.#limit = clock.alarm(after(clock.now(), span), () => {
       timedOut();
       this.close();
     });

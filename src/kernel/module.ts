@@ -6,12 +6,12 @@ import type { Counters } from "../base/counters.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { HotPlatform } from "../platform/hot.ts";
-import type { Files, Net, Programs } from "../platform/ports.ts";
+import type { HotPlatform, Pollable } from "../platform/hot.ts";
+import type { Files, Net, Programs, Usage } from "../platform/ports.ts";
 import type { Authority } from "../points/authority.ts";
 import type { PointValue } from "../points/point.ts";
 import type { Points } from "../points/points.ts";
-import type { ControlRegistry, JsonObject } from "./registry.ts";
+import type { ControlRegistry, Json, JsonObject } from "./registry.ts";
 import type { Schema } from "./schema.ts";
 
 /** How a service fares by its own word. */
@@ -51,11 +51,39 @@ export interface Context extends ServiceContext {
   readonly net: Net;
   readonly files: Files;
   readonly programs: Programs;
+  readonly usage: Usage;
   readonly neighbors: Neighbors;
   readonly points: Points;
   readonly authority: Authority;
   /** Routes and message types on the control port; all are withdrawn when `run` settles. */
   readonly control: ControlRegistry;
+  /**
+   * Starts a part of this service in a worker of its own, which shares its counters and its place
+   * in /status. It has to have ended before `run` settles.
+   */
+  startWorker(options: WorkerPart): WorkerHandle;
+}
+
+/** A part of a service that runs in a worker. */
+export interface WorkerPart {
+  /** `run` is found under `<module>.<part>` in `app/hot_modules.ts`, inside the worker. */
+  readonly part: string;
+  /** Checked; it is copied. */
+  readonly config: unknown;
+  /** Aborts when the part has to end. */
+  readonly signal: AbortSignal;
+  /** Told what the part sends. */
+  readonly hear: (message: Json) => void;
+  /** Told how the part fares. */
+  readonly report: (health: Health, why?: string) => void;
+}
+
+/** A part that runs. */
+export interface WorkerHandle {
+  /** Resolves after an asked stop; rejects with what the part threw. */
+  readonly ended: Promise<void>;
+  /** Sends a message; they arrive in order. */
+  send(message: Json): void;
 }
 
 /** One value of one point of a service of the byte plane. */
@@ -100,6 +128,12 @@ export interface HotContext extends ServiceContext {
    */
   publish(samples: readonly HotSample[]): void;
   readonly platform: HotPlatform;
+  /** Becomes readable when there is a message; for a part of a service. */
+  readonly bell: Pollable;
+  /** The next message of the main thread; undefined when there is none. */
+  receive(): Json | undefined;
+  /** Sends a message to the main thread. Copied: not for each frame. */
+  tell(message: Json): void;
   /**
    * Publishes facts for /status under `services.<id>.detail`: rare things such as the name of an
    * interface or a list of streams. At most once a second; it is copied to the main thread.

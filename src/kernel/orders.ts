@@ -5,17 +5,15 @@
  * @module
  */
 
-/** Most descriptors that a worker may have open. */
-export const DESCRIPTORS_MAX = 64;
+/** Descriptors below this number are noted, a bit each. */
+export const DESCRIPTORS_MAX = 65_536;
 
 const STOP = 0;
 const TRACE = 1;
 const BEATS = 2;
 const THREAD = 3;
 const NUDGES = 4;
-const FIRST_DESCRIPTOR = 5;
-/** An empty place in the table; descriptors are stored plus one, for 0 is a descriptor too. */
-const NONE = 0;
+const FIRST_WORD = 5;
 
 /** A view of the shared words. */
 export class Orders {
@@ -24,7 +22,7 @@ export class Orders {
   /** @param memory Of the other side's view; absent to make it. */
   constructor(memory?: SharedArrayBuffer) {
     this.#words = new Int32Array(
-      memory ?? new SharedArrayBuffer(4 * (FIRST_DESCRIPTOR + DESCRIPTORS_MAX)),
+      memory ?? new SharedArrayBuffer(4 * FIRST_WORD + DESCRIPTORS_MAX / 8),
     );
   }
 
@@ -77,29 +75,27 @@ export class Orders {
     Atomics.store(this.#words, THREAD, number);
   }
 
-  /** Notes a descriptor. Returns false when the table is full. */
+  /** Notes a descriptor. Returns false when its number is too large. */
   opened(descriptor: number): boolean {
-    return this.#replace(NONE, descriptor + 1);
+    if (descriptor < 0 || descriptor >= DESCRIPTORS_MAX) return false;
+    Atomics.or(this.#words, FIRST_WORD + (descriptor >>> 5), 1 << (descriptor & 31));
+    return true;
   }
 
   closed(descriptor: number): void {
-    this.#replace(descriptor + 1, NONE);
+    if (descriptor < 0 || descriptor >= DESCRIPTORS_MAX) return;
+    Atomics.and(this.#words, FIRST_WORD + (descriptor >>> 5), ~(1 << (descriptor & 31)));
   }
 
   /** Takes every noted descriptor out of the table. */
   takeDescriptors(): number[] {
     const taken: number[] = [];
-    for (let at = FIRST_DESCRIPTOR; at < this.#words.length; at += 1) {
-      const word = Atomics.exchange(this.#words, at, NONE);
-      if (word !== NONE) taken.push(word - 1);
+    for (let at = FIRST_WORD; at < this.#words.length; at += 1) {
+      const word = Atomics.exchange(this.#words, at, 0);
+      for (let bit = 0; word !== 0 && bit < 32; bit += 1) {
+        if ((word >>> bit & 1) !== 0) taken.push((at - FIRST_WORD) * 32 + bit);
+      }
     }
     return taken;
-  }
-
-  #replace(from: number, to: number): boolean {
-    for (let at = FIRST_DESCRIPTOR; at < this.#words.length; at += 1) {
-      if (Atomics.compareExchange(this.#words, at, from, to) === from) return true;
-    }
-    return false;
   }
 }

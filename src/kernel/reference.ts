@@ -50,15 +50,26 @@ function sampleFields(fields: readonly Field[], indent: number): string[] {
     const said = field.kind === "" || field.fields ? "" : ` (${field.kind})`;
     const head = comment(`${field.description}${said}`, indent);
     if (field.fields) {
-      return [...head, `${blanks}${field.key}:`, ...sampleFields(field.fields, indent + 2)];
+      const inner = sampleFields(field.fields, indent + 2);
+      // A section whose keys all stand behind a # would be empty without one of its own.
+      const used = field.fields.some(({ required, sample }) => required || sample);
+      const mark = field.optional || !used ? "# " : "";
+      const keys = mark === "" ? inner : inner.map((line) => behindMark(line, indent + 2));
+      return [...head, `${blanks}${mark}${field.key}:`, ...keys];
     }
     const value = field.default ?? field.example ??
       (field.secret ? `\${BUSBAR_${field.key.toUpperCase()}}` : "");
     const mark = field.required || field.sample ? "" : "# ";
-    // JSON is YAML, and keeps a list on its line.
-    const text = Array.isArray(value) ? JSON.stringify(value) : writeYaml(value).trimEnd();
+    // JSON is YAML, and keeps a list or a map on its line.
+    const text = typeof value === "object" ? JSON.stringify(value) : writeYaml(value).trimEnd();
     return [...head, `${blanks}${mark}${field.key}: ${text}`];
   });
+}
+
+/** Puts a key behind a #, if it does not stand there already. */
+function behindMark(line: string, indent: number): string {
+  const blanks = " ".repeat(indent);
+  return line.startsWith(`${blanks}#`) ? line : `${blanks}# ${line.slice(indent)}`;
 }
 
 function comment(text: string, indent: number): string[] {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Millis } from "../base/time.ts";
+
 /** What JSON can hold. */
 export type Json =
   | null
@@ -46,8 +48,18 @@ export interface ControlPeer {
   readonly remote: string;
   /** Aborts when the connection is gone. */
   readonly closed: AbortSignal;
-  /** Queues one line. The queue is bounded: a peer that does not read is closed, and counted. */
-  send(message: JsonObject): void;
+  /** Octets that wait for it. */
+  readonly queued: number;
+  /**
+   * Queues one line: an object, or the text of one that many are sent. The queue is bounded: a peer
+   * that does not read is closed.
+   */
+  send(message: JsonObject | string): void;
+  /**
+   * From now on all its messages go to `handler`, whatever their type; one that cannot be read
+   * closes the connection. It is not closed for being silent, nor to make room for others.
+   */
+  adopt(handler: (message: JsonObject) => void): void;
   /** Ends the connection after what was queued. */
   close(why: string): void;
 }
@@ -65,10 +77,13 @@ export interface ControlRegistry {
   /** @throws BugError when the route is taken. */
   route(method: "GET" | "POST", path: string, access: Access, handler: RouteHandler): Disposable;
   /**
-   * Handles lines whose `type` is `type`; what it returns is sent back.
+   * Handles lines whose `type` is `type`, or with `*` those whose type nobody else handles; what it
+   * returns is sent back.
    * @throws BugError when the type is taken.
    */
   message(type: string, access: Access, handler: MessageHandler): Disposable;
+  /** No connection may take longer than `span` to its first message. */
+  patience(span: Millis): Disposable;
   /** Adds fields to the top level of /status, asked for at each request. */
   status(fields: () => JsonObject): Disposable;
 }

@@ -57,6 +57,13 @@ export function secret() {
     .meta({ kind: "secret", secret: true });
 }
 
+/** Names, each with a text that is never shown. */
+export function secrets(min: number) {
+  const message = `must be a map of names to texts of at least ${min} characters`;
+  return z.record(z.string(), z.string({ error: message }).min(min, message), { error: message })
+    .meta({ kind: "map of secrets", secret: true });
+}
+
 /** A whole number from `min` to `max`. */
 export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;

@@ -14,6 +14,8 @@ export interface Field {
   readonly description: string;
   readonly secret: boolean;
   readonly required: boolean;
+  /** Whether nothing stands in its place when it is left out. */
+  readonly optional: boolean;
   /** As it would be written; undefined when there is none. */
   readonly default: unknown;
   readonly example: unknown;
@@ -71,6 +73,7 @@ function fieldOf(key: string, schema: z.ZodType): Field {
     description: meta.description ?? "",
     secret: meta.secret ?? false,
     required,
+    optional: !required && fallback === undefined,
     default: fallback,
     example: meta.example,
     sample: meta.sample ?? false,
@@ -84,6 +87,8 @@ export function fieldAt<T>(schema: Schema<T>, path: readonly string[]): Field | 
   let fields: readonly Field[] | undefined = fieldsOf(schema);
   let found: Field | undefined;
   for (const key of path) {
+    // What lies below a secret is as secret.
+    if (found?.secret) return found;
     found = fields?.find((field) => field.key === key);
     fields = found?.fields;
     if (!found) return undefined;

@@ -9,6 +9,7 @@ import type { LogLine } from "../base/log.ts";
 import type { HotPlatform } from "../platform/hot.ts";
 import { LogFolder } from "./log_fold.ts";
 import { logTo } from "./log.ts";
+import { Mailbox } from "./mailbox.ts";
 import type { Health, HotContext, HotRun } from "./module.ts";
 import { Orders } from "./orders.ts";
 import type { FromWorker, ToWorker } from "./worker_host.ts";
@@ -71,6 +72,7 @@ function contextOf(
   folder: LogFolder,
 ): HotContext {
   const epoch = () => Math.floor(platform.epochMicros() / 1000);
+  const mail = new Mailbox(message.mail);
   let told: string | undefined;
   let turns = 0;
   return {
@@ -86,6 +88,9 @@ function contextOf(
     nudges: () => orders.nudges,
     publish: (samples) => send({ kind: "points", samples }),
     detail: (facts) => send({ kind: "detail", facts }),
+    bell: { fd: message.bell },
+    receive: () => mail.receive(),
+    tell: (message) => send({ kind: "message", message }),
     trace: () => orders.trace as 0 | 1 | 2 | 3,
     stopped() {
       orders.beat();

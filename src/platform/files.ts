@@ -4,6 +4,16 @@ import type { Files } from "./ports.ts";
 
 /** The file system. */
 export const SYSTEM_FILES: Files = {
+  async read(path) {
+    try {
+      return await Deno.readTextFile(path);
+    } catch (error) {
+      throw new OsError("os.file", `Cannot read ${path}: ${describe(error)}`, {
+        errno: errnoOf(error),
+      }, { cause: error });
+    }
+  },
+
   async replace(path, text) {
     // Beside the file, for only within a file system is a rename one step.
     const draft = `${path}.new`;

@@ -7,6 +7,7 @@
  */
 import type { Authenticator } from "../base/authenticator.ts";
 import type { Instant } from "../base/time.ts";
+import type { Streams } from "./streams.ts";
 
 /** Why a call on the path of a frame failed; the numbers are Linux's. */
 export const FAULT = {
@@ -153,6 +154,8 @@ export interface IgmpPort extends Disposable {
 
 /** The system, as a service of the byte plane sees it. */
 export interface HotPlatform {
+  /** TCP. */
+  readonly streams: Streams;
   /** Monotonic, for time-outs. */
   now(): Instant;
   /**

@@ -1,10 +1,12 @@
 /** TCP of this machine, as the port that services see. */
 import { LinkDownError, OsError } from "../base/errors.ts";
 import type { ByteConn } from "./drive.ts";
-import type { AcceptedConn, Endpoint, Listener, Net } from "./ports.ts";
+import type { AcceptedConn, Endpoint, Listener, Net, TlsIdentity } from "./ports.ts";
+import { listenTls } from "./tls.ts";
 
-/** Octets asked for in one read. */
-const READ_SIZE = 64 * 1024;
+/** Octets asked for in a first read; whoever fills that is given more. */
+const READ_MIN = 2 * 1024;
+const READ_MAX = 64 * 1024;
 
 /** The {@linkcode Net} of the runtime. */
 export const SYSTEM_NET: Net = {
@@ -21,7 +23,8 @@ export const SYSTEM_NET: Net = {
     }
   },
 
-  listen(on: Endpoint): Promise<Listener> {
+  listen(on: Endpoint, tls?: TlsIdentity): Promise<Listener> {
+    if (tls) return listenTls(on, tls);
     try {
       return Promise.resolve(new TcpListener(Deno.listen({ hostname: on.host, port: on.port })));
     } catch (error) {
@@ -44,6 +47,7 @@ export const SYSTEM_NET: Net = {
 
 class TcpConn implements ByteConn {
   readonly #conn: Deno.TcpConn;
+  #size = READ_MIN;
   #closed = false;
 
   constructor(conn: Deno.TcpConn) {
@@ -51,9 +55,10 @@ class TcpConn implements ByteConn {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    const chunk = new Uint8Array(READ_SIZE);
+    const chunk = new Uint8Array(this.#size);
     try {
       const count = await this.#conn.read(chunk);
+      if (count === this.#size) this.#size = Math.min(READ_MAX, this.#size * 4);
       return count === null ? undefined : chunk.subarray(0, count);
     } catch (error) {
       throw new LinkDownError("tcp.read", "Connection was lost", { cause: reason(error) }, {
@@ -69,6 +74,16 @@ class TcpConn implements ByteConn {
       }
     } catch (error) {
       throw new LinkDownError("tcp.write", "Connection was lost", { cause: reason(error) }, {
+        cause: error,
+      });
+    }
+  }
+
+  async finish(): Promise<void> {
+    try {
+      await this.#conn.closeWrite();
+    } catch (error) {
+      throw new LinkDownError("tcp.finish", "Connection was lost", { cause: reason(error) }, {
         cause: error,
       });
     }

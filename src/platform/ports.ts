@@ -28,6 +28,8 @@ export interface AcceptedConn {
 
 /** Files, as services see them. */
 export interface Files {
+  /** A text file as a whole. @throws OsError */
+  read(path: string): Promise<string>;
   /**
    * Replaces a file as a whole: a reader sees the old text or the new one, never a part, and a disk
    * that is full leaves the old one.
@@ -56,10 +58,24 @@ export interface Programs {
   run(program: string, args: readonly string[], signal: AbortSignal): Promise<ProgramResult>;
 }
 
+/** What this process has used. */
+export interface Usage {
+  /** Processor time of all its threads in milliseconds, ever. */
+  cpu(): number;
+  /** Resident memory in octets. */
+  memory(): number;
+}
+
+/** A certificate and its key, as PEM texts. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** TCP, as services see it. */
 export interface Net {
   /** @throws LinkDownError when the peer cannot be reached, or `signal` aborts first. */
   dial(to: Endpoint, signal: AbortSignal): Promise<ByteConn>;
   /** @throws OsError when the address cannot be bound (`EADDRINUSE`, `EADDRNOTAVAIL`, …). */
-  listen(on: Endpoint): Promise<Listener>;
+  listen(on: Endpoint, tls?: TlsIdentity): Promise<Listener>;
 }

@@ -4,6 +4,7 @@ import type { LogLine } from "../../src/base/log.ts";
 import { seconds } from "../../src/base/time.ts";
 import type { HotSample } from "../../src/kernel/module.ts";
 import { runInWorker, type Thread } from "../../src/kernel/worker_host.ts";
+import { openBell } from "../../src/platform/linux/bell.ts";
 import { closeLeftover } from "../../src/platform/linux/fd.ts";
 import { parkThread } from "../../src/platform/linux/thread.ts";
 import { assert, assertEquals } from "../assert.ts";
@@ -35,6 +36,7 @@ function begin(module: string, config: { port?: number } = {}) {
         return parkThread(thread);
       },
       close: closeLeftover,
+      bell: openBell,
     },
     begun: () => {},
     report: () => up.resolve(),

@@ -15,6 +15,8 @@ import {
   type TapPort,
 } from "../../src/platform/hot.ts";
 
+import { SimStreams } from "./streams.ts";
+
 /** A frame, or the fault that the call gives instead. */
 export type Scripted = Uint8Array | number;
 
@@ -41,6 +43,7 @@ class SimBatch implements FrameBatch {
 
 /** A host. Time stands still but for what waiting takes. */
 export class SimHot implements HotPlatform {
+  readonly streams = new SimStreams();
   time = 0;
   rests = 0;
   readonly interfaces = new Map<string, InterfaceState>();

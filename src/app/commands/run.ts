@@ -6,6 +6,7 @@ import { SystemClock } from "../../platform/clock.ts";
 import { SYSTEM_FILES } from "../../platform/files.ts";
 import { SYSTEM_NET } from "../../platform/net.ts";
 import { SYSTEM_PROGRAMS } from "../../platform/programs.ts";
+import { SYSTEM_USAGE } from "../../platform/usage.ts";
 import { SINGLE_NODE } from "../../points/authority.ts";
 import { Points } from "../../points/points.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
@@ -91,6 +92,7 @@ async function run(call: Invocation): Promise<number> {
         net: SYSTEM_NET,
         files: SYSTEM_FILES,
         programs: SYSTEM_PROGRAMS,
+        usage: SYSTEM_USAGE,
         points: new Points(clock),
         authority: SINGLE_NODE,
         threads: SYSTEM_THREADS,

@@ -18,11 +18,13 @@ const AF_INET = 2;
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0x800 | 0x80000;
 const SOL_SOCKET = 1;
 const IPPROTO_IP = 0;
+const IPPROTO_TCP = 6;
 const MSG_DONTWAIT = 0x40;
 
 /** Socket options: [level, number]. <asm-generic/socket.h>, <linux/in.h> */
 export const OPTION = {
   SO_REUSEADDR: [SOL_SOCKET, 2],
+  SO_KEEPALIVE: [SOL_SOCKET, 9],
   SO_SNDBUF: [SOL_SOCKET, 7],
   SO_RCVBUF: [SOL_SOCKET, 8],
   SO_PRIORITY: [SOL_SOCKET, 12],
@@ -37,6 +39,11 @@ export const OPTION = {
   IP_MULTICAST_LOOP: [IPPROTO_IP, 34],
   IP_ADD_MEMBERSHIP: [IPPROTO_IP, 35],
   IP_MULTICAST_ALL: [IPPROTO_IP, 49],
+  TCP_NODELAY: [IPPROTO_TCP, 1],
+  TCP_KEEPIDLE: [IPPROTO_TCP, 4],
+  TCP_KEEPINTVL: [IPPROTO_TCP, 5],
+  TCP_KEEPCNT: [IPPROTO_TCP, 6],
+  TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
 } as const;
 type OptionName = keyof typeof OPTION;
 

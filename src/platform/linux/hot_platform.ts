@@ -14,6 +14,7 @@ import { LinuxPoller } from "./poll.ts";
 import { defaultRouteInterface } from "./proc_net.ts";
 import { Station } from "./station.ts";
 import { Tap } from "./tap.ts";
+import { LINUX_STREAMS } from "./streams.ts";
 import { makeRealtime } from "./thread.ts";
 
 /** Opens nothing by itself. */
@@ -29,6 +30,7 @@ export function createHotPlatform(): HotPlatform {
   let offset = Date.now() - (origin + performance.now());
   let checkedAt = performance.now();
   return {
+    streams: LINUX_STREAMS,
     now: () => performance.now() as Instant,
     epochMicros(at?: Instant) {
       const now = at ?? performance.now();

@@ -25,8 +25,10 @@ export interface BrokerOptions {
   readonly reservation: Millis;
   /** Whether a token is that of its owner; compared in constant time. */
   readonly verify: (role: Role, id: string, token: string) => boolean;
-  /** Whether each end is told its own token only, as it must be where tokens mean something. */
+  /** Whether each end is told its own token only, as it should be. */
   readonly secret: boolean;
+  /** Whether a newcomer takes the place of a peer of the same role and name, or is refused. */
+  readonly replace: boolean;
   /** So many random hexadecimal digits. */
   readonly digits: (count: number) => string;
 }
@@ -44,7 +46,7 @@ export interface Session {
 
 /** What the owner has to do. */
 export type BrokerEvent =
-  | { readonly kind: "send"; readonly to: number; readonly message: Fields }
+  | { readonly kind: "send"; readonly to: number; readonly message: Message }
   /** The message is the last: close the connection behind it. */
   | { readonly kind: "close"; readonly to: number }
   /** Ports wait for the two ends of a session. */
@@ -53,6 +55,11 @@ export type BrokerEvent =
   | { readonly kind: "withdrawn"; readonly session: Session };
 
 type Fields = Readonly<Record<string, unknown>>;
+/** A message as it goes out. */
+export interface Message {
+  readonly type: string;
+  readonly payload: Fields;
+}
 
 interface Member {
   readonly peer: number;
@@ -77,6 +84,7 @@ export class Broker {
   readonly #sessions = new Map<string, Session & { running: boolean }>();
   readonly #waiting: Waiting[] = [];
   readonly #events: BrokerEvent[] = [];
+  #closing = false;
 
   constructor(readonly options: BrokerOptions) {}
 
@@ -117,17 +125,24 @@ export class Broker {
     if (!verify(role, id, token)) {
       return this.#turnAway(peer, refuse(CODE.authFailed, "auth failed"));
     }
+    if (this.#closing) return this.#turnAway(peer, refuse(CODE.unavailable, "shutting down"));
     if (this.#members.size >= connectionsMax) {
       return this.#turnAway(peer, refuse(CODE.unavailable, "max connections reached"));
     }
     const name = nameOf(role, id);
-    if (this.#byName.has(name)) {
+    const former = this.#byName.get(name);
+    if (former && !this.options.replace) {
       return this.#turnAway(peer, refuse(CODE.conflict, `duplicate ${role} id`));
+    }
+    if (former) {
+      this.#error(former.peer, refuse(CODE.conflict, "replaced by a newer connection"));
+      this.#events.push({ kind: "close", to: former.peer });
+      this.left(former.peer);
     }
     const member: Member = { peer, role, id, token, maxConn: message.maxConn };
     this.#members.set(peer, member);
     this.#byName.set(name, member);
-    this.#send(peer, { type: "register_ack", status: "ok" });
+    this.#send(peer, "register_ack", { status: "ok" });
   }
 
   /** A registration that cannot be read, or any other request that is none. */
@@ -144,6 +159,9 @@ export class Broker {
     const named = request.requestId === ""
       ? { ...request, requestId: this.options.digits(SESSION_DIGITS) }
       : request;
+    if (this.#closing) {
+      return this.#pairError(peer, named, refuse(CODE.unavailable, "shutting down"));
+    }
     const mine = this.#waiting.filter((waiting) => waiting.peer === peer);
     if (mine.length >= this.options.requestsMax) {
       return this.#pairError(peer, named, refuse(CODE.unavailable, "too many requests wait"));
@@ -167,6 +185,15 @@ export class Broker {
     for (const session of [...this.#sessions.values()]) {
       const its = session.clientId === member.id && session.requestId === requestId;
       if (its && !session.running) this.#withdraw(session);
+    }
+  }
+
+  /** Everybody is told that it ends; nobody is taken and nothing granted any more. */
+  close(): void {
+    this.#closing = true;
+    this.#waiting.length = 0;
+    for (const peer of this.#members.keys()) {
+      this.#error(peer, refuse(CODE.unavailable, "shutting down"));
     }
   }
 
@@ -236,6 +263,16 @@ export class Broker {
     }
     for (const waiting of this.#waiting.filter(({ dueAt }) => dueAt <= now)) {
       if (this.#try(waiting, now)) this.#forget((one) => one === waiting);
+    }
+  }
+
+  /** Something has become free: what waits is tried at once, beside its turns. */
+  wake(now: Instant): void {
+    for (const waiting of [...this.#waiting]) {
+      const session = this.#grant(waiting, now);
+      if ("kind" in session) continue;
+      this.#announce(session, waiting.peer);
+      this.#forget((one) => one === waiting);
     }
   }
 
@@ -317,15 +354,15 @@ export class Broker {
     const server = this.#byName.get(nameOf("server", serverId))!;
     const asker = this.#members.get(client)!;
     for (const [member, role] of [[asker, "client"], [server, "server"]] as const) {
-      const token = (of: Member) => this.options.secret && of !== member ? "" : of.token;
-      this.#send(member.peer, {
-        type: "pair_grant",
+      const token = (name: string, of: Member) =>
+        this.options.secret && of !== member ? {} : { [name]: of.token };
+      this.#send(member.peer, "pair_grant", {
         "request_id": requestId,
         "session_id": sessionId,
         "server_id": serverId,
         "client_id": clientId,
-        "server_token": token(server),
-        "client_token": token(asker),
+        ...token("server_token", server),
+        ...token("client_token", asker),
         ticket: ticket[role],
         ...(zmqPort === undefined ? {} : { "zmq_port": zmqPort }),
         ...(srtPort === undefined ? {} : { "srt_port": srtPort }),
@@ -352,20 +389,20 @@ export class Broker {
   }
 
   #turnAway(peer: number, { code, error }: Refusal): void {
-    this.#send(peer, { type: "register_ack", status: "error", code, error });
+    this.#send(peer, "register_ack", { status: "error", code, error });
     this.#events.push({ kind: "close", to: peer });
   }
 
   #error(peer: number, { code, error }: { readonly code: Code; readonly error: string }): void {
-    this.#send(peer, { type: "error", code, error });
+    this.#send(peer, "error", { code, error });
   }
 
   #pairError(peer: number, { requestId }: PairRequest, { code, error }: Refusal): void {
-    this.#send(peer, { type: "pair_error", "request_id": requestId, code, error });
+    this.#send(peer, "pair_error", { "request_id": requestId, code, error });
   }
 
-  #send(to: number, message: Fields): void {
-    this.#events.push({ kind: "send", to, message });
+  #send(to: number, type: string, payload: Fields): void {
+    this.#events.push({ kind: "send", to, message: { type, payload } });
   }
 }
 

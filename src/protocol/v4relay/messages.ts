@@ -1,4 +1,7 @@
-/** What comes in on the control port: JSON objects by `type`. Unknown types are ignored. */
+/**
+ * What comes in on the control port: `{"type": …, "payload": {…}}`. Unknown types are ignored.
+ * @module
+ */
 import { CODE, type Code, type Role, TEXT_MAX } from "./constants.ts";
 
 /** A first message: who is there. */
@@ -9,6 +12,8 @@ export interface Register {
   readonly token: string;
   /** Sessions that a server takes at once, 1 or more. */
   readonly maxConn: number;
+  /** Whether it answers pings, so that it may be taken for gone when it does not. */
+  readonly heartbeat: boolean;
 }
 
 /** A client wants a session with a server, or with any. */
@@ -47,21 +52,23 @@ export function refuse(code: Code, why: string): Refusal {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads a message. Undefined: a type that is not known, which is ignored. */
+/** Reads a message. Undefined: a type that is not known, which is ignored. Total. */
 export function readRequest(message: Fields): Request | Refusal | undefined {
+  const given = message.payload;
+  const payload = typeof given === "object" && given !== null ? given as Fields : {};
   switch (message.type) {
     case "register":
-      return readRegister(message);
+      return readRegister(payload);
     case "pair_request":
-      return readPairRequest(message);
+      return readPairRequest(payload);
     case "cancel":
-      return { kind: "cancel", requestId: textOf(message.request_id) };
+      return { kind: "cancel", requestId: textOf(payload.request_id) };
     case "ping":
-      return { kind: "ping", seq: typeof message.seq === "number" ? message.seq : undefined };
+      return { kind: "ping", seq: typeof payload.seq === "number" ? payload.seq : undefined };
     case "pong":
       return { kind: "pong" };
     case "subscribe": {
-      const { topics } = message;
+      const { topics } = payload;
       if (!Array.isArray(topics)) return refuse(CODE.badRequest, "topics must be a list");
       return { kind: "subscribe", topics: topics.filter((topic) => typeof topic === "string") };
     }
@@ -81,7 +88,7 @@ function readRegister(message: Fields): Register | Refusal {
   if (role !== "server" && role !== "client") return refuse(CODE.badRequest, "invalid role");
   const wanted = Number(message.max_conn ?? 0);
   const maxConn = Number.isSafeInteger(wanted) && wanted > 0 ? wanted : 1;
-  return { kind: "register", role, id, token, maxConn };
+  return { kind: "register", role, id, token, maxConn, heartbeat: message.heartbeat === true };
 }
 
 function readPairRequest(message: Fields): PairRequest | Refusal {

@@ -7,7 +7,7 @@ import type { Role } from "./constants.ts";
 import type { Hello } from "./hello.ts";
 
 /** Why a connection is sent away; also the word in the log. */
-export type Away = "alloc_mismatch" | "port_occupied" | "ticket_mismatch";
+export type Away = "alloc_mismatch" | "port_occupied" | "id_mismatch" | "ticket_mismatch";
 
 /** What becomes of a hello. */
 export type Meeting =
@@ -19,6 +19,8 @@ export type Meeting =
 /** What a port is reserved for. */
 export interface Reservation {
   readonly sessionId: string;
+  /** Who is to come. */
+  readonly id: Readonly<Record<Role, string>>;
   readonly ticket: Readonly<Record<Role, string>>;
   /** Whether both ends are there already. */
   readonly occupied: boolean;
@@ -50,6 +52,7 @@ export class Rendezvous {
   ): Meeting {
     if (reservation?.sessionId !== hello.sessionId) return { kind: "away", why: "alloc_mismatch" };
     if (reservation.occupied) return { kind: "away", why: "port_occupied" };
+    if (reservation.id[hello.role] !== hello.id) return { kind: "away", why: "id_mismatch" };
     // A ticket that is there has to be right, even where none is needed.
     const wrong = hello.ticket === ""
       ? this.ticketsNeeded

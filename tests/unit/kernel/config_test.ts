@@ -38,7 +38,7 @@ Deno.test("The sample is valid with its comments, and with every key put to work
   const sample = sampleYaml(MODULES);
   assertEquals(readConfig(source(sample)).problems, []);
   // Peers stand in the place of a group, and a key needs format v2.
-  const all = sample.replace(/^( +)# ((?!peers|interface)[a-z_]+: .*)$/gm, "$1$2")
+  const all = sample.replace(/^( +)# ((?!peers|interface)[a-z_]+:( .*)?)$/gm, "$1$2")
     .replace("format: v1", "format: v2");
   const env = () => SECRET;
   assertEquals(readConfig(source(all, { env })).problems, []);

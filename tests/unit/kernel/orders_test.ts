@@ -19,11 +19,11 @@ Deno.test("Orders keep the descriptors that are open, number 0 among them", () =
   worker.closed(7);
   worker.closed(8);
   assert(worker.opened(11));
-  assertEquals(host.takeDescriptors(), [0, 11, 9]);
+  assertEquals(host.takeDescriptors(), [0, 9, 11]);
   assertEquals(host.takeDescriptors(), []);
 });
 
-Deno.test("Orders say when the table of descriptors is full", () => {
+Deno.test("Orders say when the number of a descriptor is too large to be noted", () => {
   const orders = new Orders();
   for (let fd = 0; fd < DESCRIPTORS_MAX; fd += 1) assert(orders.opened(fd));
   assert(!orders.opened(DESCRIPTORS_MAX));

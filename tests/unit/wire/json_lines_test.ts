@@ -27,11 +27,27 @@ Deno.test("JsonLineReader reads objects however they are cut, and skips empty li
 });
 
 Deno.test("JsonLineReader tells what is no JSON from what is no object", () => {
-  const kinds = readAll('{\n[1]\n"x"\nnull\n{}\n').map((line) =>
+  const kinds = readAll('{,}\n[1]\n"x"\nnull\n{}\n').map((line) =>
     line.kind === "malformed" ? line.message : line.kind
   );
   const none = "Line is not a JSON object";
   assertEquals(kinds, ["Line is not JSON", none, none, none, "object"]);
+});
+
+Deno.test("JsonLineReader needs no line feed between objects, and takes them over lines", () => {
+  const text = '{"a":"}{\\"\\\\"}{"b":{"c":[{}]}} \t{\n "d": 1\n}\n';
+  for (let step = 1; step < 40; step += 1) {
+    assertEquals(readAll(text, step), [
+      { kind: "object", value: { a: '}{"\\' } },
+      { kind: "object", value: { b: { c: [{}] } } },
+      { kind: "object", value: { d: 1 } },
+    ]);
+  }
+});
+
+Deno.test("JsonLineReader finds its way again behind a text that was never ended", () => {
+  const kinds = readAll('{"a": "x\n{"b":1}\n').map(({ kind }) => kind);
+  assertEquals(kinds, ["malformed", "object"]);
 });
 
 Deno.test("JsonLineReader gives up a line that is too long, with and without an end", () => {

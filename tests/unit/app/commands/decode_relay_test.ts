@@ -32,11 +32,11 @@ Deno.test("A hello line is shown, as text and in hexadecimal", async () => {
 });
 
 Deno.test("A control message is shown, or why a relay would not take it", async () => {
-  assertEquals(await decode('{"type":"cancel","request_id":"r"}'), [
+  assertEquals(await decode('{"type":"cancel","payload":{"request_id":"r"}}'), [
     0,
     { kind: "cancel", requestId: "r" },
   ]);
-  const [code, refused] = await decode('{"type":"register","role":"server"}');
+  const [code, refused] = await decode('{"type":"register","payload":{"role":"server"}}');
   assertEquals([code, (refused as { error: string }).error], [1, "502 missing id/token"]);
   assertEquals((await decode('{"type":"x"}'))[0], 1);
   assertEquals((await decode("{nonsense"))[0], 1);

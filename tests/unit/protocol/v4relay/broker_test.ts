@@ -22,6 +22,7 @@ function broker(more: Partial<BrokerOptions> = {}) {
     reservation: seconds(30),
     verify: () => true,
     secret: false,
+    replace: false,
     digits: (digits) => (count += 1).toString(16).padStart(digits, "0"),
     ...more,
   };
@@ -32,8 +33,8 @@ function broker(more: Partial<BrokerOptions> = {}) {
     return all;
   };
   /** As it comes from the wire; a refusal is passed on. */
-  const say = (peer: number, message: Record<string, unknown>, now = START) => {
-    const request = readRequest(message);
+  const say = (peer: number, { type, ...payload }: Record<string, unknown>, now = START) => {
+    const request = readRequest({ type, payload });
     if (request?.kind === "refused") own.refused(peer, request);
     else if (request?.kind === "register") own.register(peer, request);
     else if (request?.kind === "pair_request") own.pair(peer, request, now);
@@ -45,8 +46,13 @@ function broker(more: Partial<BrokerOptions> = {}) {
   return { own, options, events, say, join };
 }
 
-function sent(events: readonly BrokerEvent[]) {
-  return events.flatMap((event) => event.kind === "send" ? [[event.to, event.message]] : []);
+/** Who was sent what, the envelope opened. */
+function sent(events: readonly BrokerEvent[]): [number, Record<string, unknown>][] {
+  return events.flatMap((event) =>
+    event.kind === "send"
+      ? [[event.to, { type: event.message.type, ...event.message.payload }]]
+      : []
+  );
 }
 
 const ZMQ = { type: "pair_request", "request_id": "r1", "need_zmq": true };
@@ -90,7 +96,7 @@ for (const [what, fields, error] of REFUSED) {
       {
         kind: "send",
         to: 2,
-        message: { type: "register_ack", status: "error", code, error },
+        message: { type: "register_ack", payload: { status: "error", code, error } },
       },
       { kind: "close", to: 2 },
     ]);
@@ -106,6 +112,38 @@ Deno.test("A first message that is none, a wrong token and a full house are turn
   assertEquals(errors(join(2, "client", "bad")), ["501 auth failed"]);
   join(3, "client", "good");
   assertEquals(errors(join(4, "client", "more")), ["504 max connections reached"]);
+});
+
+Deno.test("Where it is so configured, a newcomer takes the place of its namesake", () => {
+  const { join, own, say } = broker({ replace: true });
+  join(1, "server", "s");
+  join(2, "client", "c");
+  say(2, ZMQ);
+  const events = join(3, "server", "s");
+  assertEquals(events.map(({ kind }) => kind), ["send", "close", "withdrawn", "send"]);
+  assertEquals([own.members, own.roleOf(1), own.roleOf(3)], [2, undefined, "server"]);
+});
+
+Deno.test("Whoever is there is told of the end, and nobody is taken after it", () => {
+  const { join, own, say, events } = broker();
+  join(1, "server", "s");
+  join(2, "client", "c");
+  own.close();
+  const errors = () =>
+    sent(events()).map(([to, message]) => [to, (message as { error: string }).error]);
+  assertEquals(errors(), [[1, "504 shutting down"], [2, "504 shutting down"]]);
+  say(2, ZMQ);
+  const [[, late]] = sent(join(3, "client", "d")) as [[number, { error: string }]];
+  assertEquals(late.error, "504 shutting down");
+});
+
+Deno.test("What is in no envelope says nothing", () => {
+  assertEquals(readRequest({ type: "register", role: "server", id: "a", token: "t" }), {
+    kind: "refused",
+    code: 502,
+    error: "502 missing id/token",
+  });
+  assertEquals(readRequest({ type: "later", payload: [1] }), undefined);
 });
 
 Deno.test("The same id may be a server's and a client's", () => {
@@ -223,7 +261,7 @@ Deno.test("With secret tokens each end is told its own only", () => {
     const { server_token: server, client_token: client } = message as Record<string, string>;
     return [server, client];
   });
-  assertEquals(tokens, [["", "c-token"], ["s-token", ""]]);
+  assertEquals(tokens, [[undefined, "c-token"], ["s-token", undefined]]);
 });
 
 Deno.test("A client may not have more requests waiting than its share", () => {

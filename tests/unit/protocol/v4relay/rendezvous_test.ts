@@ -74,6 +74,7 @@ Deno.test("Any JSON object gives a request, a refusal, or is ignored", () => {
 
 const RESERVED = {
   sessionId: "s1",
+  id: { server: "a", client: "a" },
   ticket: { server: "ts", client: "tc" },
   occupied: false,
 } as const;
@@ -116,6 +117,7 @@ Deno.test("Who has no business on a port is sent away, and why is known", () => 
   const meeting = place.hello(2300, 9, HELLO, undefined);
   assertEquals(meeting, { kind: "away", why: "alloc_mismatch" });
   assertEquals(why({}, { ...RESERVED, occupied: true } as never), "port_occupied");
+  assertEquals(why({ id: "b" }), "id_mismatch");
   assertEquals(why({ ticket: "tc" }), "ticket_mismatch", "that is the other end's");
   assertEquals(why({ ticket: "ts" }), "waiting");
   const strict = new Rendezvous(true).hello(2300, 1, HELLO, RESERVED);

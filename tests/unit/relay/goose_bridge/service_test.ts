@@ -52,6 +52,9 @@ function play(
     trace: () => trace as 0,
     nudges: () => host.nudges,
     publish: (samples) => void published.push(...samples),
+    bell: { fd: -1 },
+    receive: () => undefined,
+    tell: () => {},
     stopped: () => host.time >= seconds * 1000,
     platform: host,
   };

@@ -1,0 +1,104 @@
+/**
+ * The control plane's side of the data plane: starts its worker, sends it letters, and lets it
+ * drain at the end. With TLS it also stands in front of it.
+ * @module
+ */
+import { ConfigError, OsError } from "../../base/errors.ts";
+import type { Millis } from "../../base/time.ts";
+import type { Context, WorkerHandle } from "../../kernel/module.ts";
+import { pause } from "../../platform/clock.ts";
+import type { Config } from "./config.ts";
+import type { FromPlane, ToPlane } from "./letters.ts";
+import type { PlaneConfig } from "./plane.ts";
+import { TlsFront } from "./tls_front.ts";
+
+/** The data plane as a thing to talk to. */
+export class DataPlane implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #drained = new AbortController();
+  readonly #listening = Promise.withResolvers<readonly number[]>();
+  #worker: WorkerHandle | undefined;
+  #front: TlsFront | undefined;
+
+  constructor(
+    readonly ctx: Context,
+    readonly config: Config,
+    readonly hear: (letter: FromPlane) => void,
+  ) {}
+
+  /** Resolves when the worker has ended, which it does when it is told to; rejects when it fails. */
+  get ended(): Promise<void> {
+    return this.#worker!.ended;
+  }
+
+  /** Returns when every port listens. @throws OsError when one cannot be bound. */
+  async start(): Promise<void> {
+    const { ctx, config } = this;
+    const tls = await this.#identity();
+    this.#worker = ctx.startWorker({
+      part: "tcp",
+      config: planeConfig(config, tls !== undefined),
+      signal: this.#stop.signal,
+      report: (health, why) => {
+        if (health === "degraded") ctx.report(health, why);
+      },
+      hear: (message) => {
+        const letter = message as unknown as FromPlane;
+        if (letter.kind === "listening") this.#listening.resolve(letter.ports);
+        else if (letter.kind === "drained") this.#drained.abort();
+        this.hear(letter);
+      },
+    });
+    const ports = await Promise.race([
+      this.#listening.promise,
+      this.#worker.ended.then((): readonly number[] => []),
+    ]);
+    if (tls) this.#front = await TlsFront.open(ctx, config, tls, ports);
+  }
+
+  send(letter: ToPlane): void {
+    this.#worker?.send({ ...letter });
+  }
+
+  /** Takes nobody any more, and returns when no session is left or the time is up. */
+  async drain(most: Millis): Promise<void> {
+    this.send({ kind: "drain" });
+    await pause(this.ctx.clock, most, this.#drained.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#front?.[Symbol.asyncDispose]();
+    // How it failed was told where it was awaited; here it only has to be over.
+    await this.#worker?.ended.then(() => undefined, () => undefined);
+  }
+
+  async #identity() {
+    const { tls } = this.config;
+    if (!tls) return undefined;
+    const read = async (field: "certificate" | "key") => {
+      try {
+        return await this.ctx.files.read(tls[field]);
+      } catch (error) {
+        if (!(error instanceof OsError)) throw error;
+        throw new ConfigError("relay.tls", `tls.${field}: ${tls[field]} cannot be read`, {
+          file: tls[field],
+        }, { cause: error });
+      }
+    };
+    return { certificate: await read("certificate"), key: await read("key") };
+  }
+}
+
+/** What the worker is given. With TLS in front it listens on ports of loopback that nobody knows. */
+function planeConfig({ tcp, auth }: Config, behindTls: boolean): PlaneConfig {
+  const { portRange: { first, last }, address, ...rest } = tcp;
+  const names = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  return {
+    ...rest,
+    address: behindTls ? "127.0.0.1" : address,
+    names,
+    ports: behindTls ? names.map(() => 0) : names,
+    ticketsNeeded: auth.tickets === "required",
+  };
+}
