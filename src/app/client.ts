@@ -18,7 +18,8 @@ export const TARGET_OPTIONS: readonly Option[] = [
   {
     name: "control",
     value: "HOST:PORT",
-    summary: "The control port to ask; else that of the configuration, or 127.0.0.1:5555",
+    summary: "The control port to ask, https:// before it for TLS; else that of the " +
+      "configuration, or 127.0.0.1:5555",
   },
   CONFIG_OPTION,
 ];
@@ -28,6 +29,8 @@ export interface ControlTarget {
   readonly endpoint: Endpoint;
   /** From `$BUSBAR_TOKEN`, or the configuration's. */
   readonly token: string | undefined;
+  /** Certificates that are trusted, as PEM; undefined: plain text. */
+  readonly tls?: readonly string[] | undefined;
 }
 
 /** An answer of the control port. */
@@ -45,12 +48,20 @@ export async function controlTarget(call: Invocation): Promise<ControlTarget> {
   const token = terminal.env("BUSBAR_TOKEN");
   const named = typeof options.config_path === "string" ? options.config_path : undefined;
   const asked = options.control;
-  if (typeof asked === "string") return { endpoint: parseEndpoint(asked), token };
+  if (typeof asked === "string") {
+    const tls = asked.startsWith("https://") ? [] : undefined;
+    return { endpoint: parseEndpoint(asked.replace("https://", "")), token, tls };
+  }
   const { file, text } = await findConfig(named, terminal.env);
   const { config } = readConfig({ file, text, modules: MODULES, env: terminal.env, flags: {} });
   // A file with problems says nothing about the busbar that runs with its former text.
   const listen = config?.control.listen ?? FALLBACK;
-  return { endpoint: reachable(listen), token: token ?? config?.control.token };
+  const trusted = config?.control.tls?.certificate;
+  return {
+    endpoint: reachable(listen),
+    token: token ?? config?.control.token,
+    tls: trusted === undefined ? undefined : [await Deno.readTextFile(trusted)],
+  };
 }
 
 function parseEndpoint(text: string): Endpoint {
@@ -71,10 +82,12 @@ function reachable({ host, port }: Endpoint): Endpoint {
 export class ControlClient {
   readonly #base: string;
   readonly #token: string | undefined;
+  readonly #http: Deno.HttpClient | undefined;
 
-  constructor({ endpoint, token }: ControlTarget) {
+  constructor({ endpoint, token, tls }: ControlTarget) {
     const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
-    this.#base = `http://${host}:${endpoint.port}`;
+    this.#base = `${tls ? "https" : "http"}://${host}:${endpoint.port}`;
+    this.#http = tls && tls.length > 0 ? Deno.createHttpClient({ caCerts: [...tls] }) : undefined;
     this.#token = token;
   }
 
@@ -104,14 +117,16 @@ export class ControlClient {
     let status: number;
     try {
       const signal = AbortSignal.timeout(ANSWER_MS);
-      const response = await fetch(this.#base + path, { method, headers, signal, ...body });
+      const client = this.#http ? { client: this.#http } : {};
+      const options = { method, headers, signal, ...body, ...client };
+      const response = await fetch(this.#base + path, options);
       status = response.status;
       text = await response.text();
     } catch (error) {
       throw new LinkDownError(
         "client.silent",
         `Nothing answers on ${
-          this.#base.slice(7)
+          this.#base.replace(/^https?:\/\//, "")
         }; is busbar running? Start it with \`busbar run\`, ` +
           "or name its control port with --control",
         {},

@@ -201,8 +201,14 @@ export class Node {
 
   async #openControl(settings: ControlConfig): Promise<ControlPort> {
     const { clock, random } = this.#around;
+    const { files } = this.#around;
+    const tls = settings.tls && {
+      certificate: await files.read(settings.tls.certificate),
+      key: await files.read(settings.tls.key),
+    };
     return await ControlPort.open({
       listen: settings.listen,
+      tls,
       token: settings.token,
       publicRead: settings.publicRead,
       maxConnections: settings.maxConnections,

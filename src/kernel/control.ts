@@ -12,7 +12,7 @@ import type { Random } from "../base/random.ts";
 import type { Millis } from "../base/time.ts";
 import type { Clock } from "../platform/clock.ts";
 import { pause } from "../platform/clock.ts";
-import type { AcceptedConn, Endpoint, Listener, Net } from "../platform/ports.ts";
+import type { AcceptedConn, Endpoint, Listener, Net, TlsIdentity } from "../platform/ports.ts";
 import { seconds } from "../base/time.ts";
 import { ControlAccess } from "./control_access.ts";
 import { serveHttp } from "./control_http.ts";
@@ -30,6 +30,8 @@ const TLS_HANDSHAKE = 0x16;
 /** What a control port is made of. */
 export interface ControlPortOptions {
   readonly listen: Endpoint;
+  /** Undefined: plain text. */
+  readonly tls?: TlsIdentity | undefined;
   readonly token: string | undefined;
   /** Whether reading needs no token even when there is one. */
   readonly publicRead: boolean;
@@ -88,7 +90,7 @@ export class ControlPort implements AsyncDisposable {
   /** @throws OsError with a remedy when the address cannot be bound. */
   static async open(options: ControlPortOptions): Promise<ControlPort> {
     try {
-      return new ControlPort(options, await options.net.listen(options.listen));
+      return new ControlPort(options, await options.net.listen(options.listen, options.tls));
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       throw new OsError(error.code, `${error.message}: ${remedy(error)}`, error.detail, {
@@ -197,6 +199,8 @@ function remedy({ detail }: OsError): string {
     case "EADDRINUSE":
       return "another program listens there; is busbar running already? Try `busbar status`, or " +
         "set `control.listen` to another port";
+    case "EINVAL":
+      return "set `control.tls` to a certificate and its key, as PEM";
     case "EADDRNOTAVAIL":
       return "this host has no such address; set `control.listen` to one that it has";
     default:

@@ -29,7 +29,12 @@ export const CONTROL = section({
   public_read: flag().default(false).describe(
     "Whether /status and /metrics may be read without the token",
   ),
-  max_connections: integer(8, 65_535).default(4096).describe("Most connections at once"),
+  tls: section({
+    certificate: text().describe("PEM file of the certificate and its chain")
+      .meta({ example: "/etc/busbar/control.pem" }),
+    key: text().describe("PEM file of its key").meta({ example: "/etc/busbar/control.key" }),
+  }).optional().describe("TLS 1.3 on the control port"),
+  max_connections: integer(8, 65_535).default(16_384).describe("Most connections at once"),
   idle_timeout: duration(seconds(1), seconds(86_400)).prefault("60s").describe(
     "How long an HTTP connection may be idle, and how long a first line may take",
   ),
