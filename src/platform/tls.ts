@@ -91,7 +91,8 @@ class TlsConn implements ByteConn {
   constructor(socket: TLSSocket) {
     this.#socket = socket;
     socket.on("error", () => socket.destroy());
-    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    // The end of what the peer sends is not the end of the connection.
+    this.#chunks = socket.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
   }
 
   async read(): Promise<Uint8Array | undefined> {
