@@ -15,6 +15,9 @@ import { gooseCaptureCommand } from "./commands/goose_capture.ts";
 import { gooseListenCommand } from "./commands/goose_listen.ts";
 import { gooseStatusCommands } from "./goose_witnesses.ts";
 import { reloadCommand, statusCommand, traceCommand } from "./commands/status.ts";
+import { relayChaosCommand } from "./commands/relay_chaos.ts";
+import { relayProbeClientCommand, relayProbeServerCommand } from "./commands/relay_probe.ts";
+import { relaySessionsCommand } from "./commands/relay_sessions.ts";
 import { gooseStreamsCommand } from "./commands/goose_streams.ts";
 import { gooseSendCommand } from "./commands/goose_send.ts";
 
@@ -32,6 +35,10 @@ export const COMMANDS: readonly Command[] = [
   gooseSendCommand,
   gooseListenCommand,
   gooseCaptureCommand,
+  relaySessionsCommand,
+  relayProbeServerCommand,
+  relayProbeClientCommand,
+  relayChaosCommand,
   decodeGooseCommand,
   decodeRelayCommand,
   completionCommand(() => COMMANDS),

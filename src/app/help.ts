@@ -13,15 +13,16 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
   { title: "Run", words: ["run", "service"] },
   { title: "Configure", words: ["check", "config"] },
   { title: "Observe", words: ["status", "reload", "trace"] },
-  { title: "Field", words: ["goose", "decode"] },
+  { title: "Field", words: ["goose", "relay", "decode"] },
   { title: "Shell", words: ["completion"] },
 ];
 
 /** One line for each first word that several commands share. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
-  config: "Samples, the schema, and the configuration in effect",
+  config: "Work with the file",
   decode: "Show what octets mean, offline",
   goose: "Check, watch, publish and subscribe GOOSE",
+  relay: "Watch, measure and torment the stream relay",
   service: "busbar as a systemd service",
 };
 

@@ -19,6 +19,7 @@ import { pause } from "../platform/clock.ts";
 import type { LogOutputs } from "./log_outputs.ts";
 import { Service, type Surroundings, TRACE_LEVELS, type TraceLevel } from "./services.ts";
 import { streamSeries } from "./goose_series.ts";
+import { sessionSeries } from "./relay_series.ts";
 import { VERSION } from "./version.ts";
 import { problemLines } from "./problems.ts";
 
@@ -85,7 +86,10 @@ export class Node {
       reload: () => node.reload(),
       trace: (id, level) => node.trace(id, level),
       points: (prefix) => node.points(prefix),
-      series: () => streamSeries(node.view().services),
+      series: () => {
+        const { services } = node.view();
+        return [...streamSeries(services), ...sessionSeries(services)];
+      },
     });
     node.#registry.status(() => ({ log: { ...options.outputs.status() } }));
     node.#control = await node.#openControl(options.config.control);

@@ -22,3 +22,12 @@ export function formatSize(octets: number): string {
   }
   return `${octets}B`;
 }
+
+/** Writes a size for people, to a tenth: `1.4MiB`. */
+export function roughSize(octets: number): string {
+  for (const unit of ["GiB", "MiB", "KiB"] as const) {
+    const size = SIZE_UNIT[unit]!;
+    if (octets >= size) return `${(octets / size).toFixed(1)}${unit}`;
+  }
+  return `${octets}B`;
+}

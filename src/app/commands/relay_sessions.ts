@@ -1,0 +1,129 @@
+/** `busbar relay sessions`: the sessions that run through the relay of the running busbar. */
+import { describe, LinkDownError } from "../../base/errors.ts";
+import { roughSize } from "../../base/size.ts";
+import { millis, seconds } from "../../base/time.ts";
+import type { Json } from "../../kernel/registry.ts";
+import { pause, SystemClock } from "../../platform/clock.ts";
+import { Arguments } from "../arguments.ts";
+import { ControlClient, controlTarget, TARGET_OPTIONS } from "../client.ts";
+import { type Command, EXIT, type Invocation } from "../command.ts";
+import { table } from "../table.ts";
+
+const WATCH_DEFAULT = seconds(2);
+const WATCH_MIN = millis(200);
+const REPAINT = "\x1b[H\x1b[2J";
+const NAME = "relay sessions";
+
+/** One session, as /status has it. */
+interface Shown {
+  readonly kind: string;
+  readonly port: number;
+  readonly "session_id": string;
+  readonly "server_id": string;
+  readonly "client_id": string;
+  readonly "mbps_up": number;
+  readonly "mbps_down": number;
+  readonly "rtt_ms": number;
+  readonly "retrans_pct": number;
+  readonly quality: number;
+  readonly "octets_up": number;
+  readonly "octets_down": number;
+  readonly "waiting_up": number;
+  readonly "waiting_down": number;
+  readonly seconds: number;
+  readonly "silent_ms": number;
+}
+
+/** The sessions of the relay. */
+export const relaySessionsCommand: Command = {
+  name: NAME,
+  summary: "Shows every session of the stream relay",
+  details: "UP is from the client to the server. WAIT is what a receiver has not taken yet.",
+  options: [
+    { name: "json", summary: "Prints the sessions as JSON" },
+    {
+      name: "watch",
+      short: "w",
+      value: "[SPAN]",
+      summary: "Shows them again every 2s, or --watch=SPAN, until Ctrl-C",
+    },
+    ...TARGET_OPTIONS,
+  ],
+  args: [],
+  examples: ["busbar relay sessions --watch"],
+  async run(call: Invocation): Promise<number> {
+    const { options, terminal, signal } = call;
+    const client = new ControlClient(await controlTarget(call));
+    if (options.watch === undefined || options.watch === false) return await show(client, call);
+    const asked = options.watch === true ? WATCH_DEFAULT : new Arguments(NAME, call).span("watch");
+    const every = millis(Math.max(WATCH_MIN, asked ?? WATCH_DEFAULT));
+    const clock = new SystemClock();
+    let code: number = EXIT.ok;
+    while (!signal.aborted) {
+      if (terminal.interactive) terminal.raw(new TextEncoder().encode(REPAINT));
+      try {
+        code = await show(client, call);
+      } catch (error) {
+        if (!(error instanceof LinkDownError)) throw error;
+        terminal.out(describe(error));
+        code = EXIT.failed;
+      }
+      await pause(clock, every, signal);
+    }
+    return code;
+  },
+};
+
+async function show(client: ControlClient, { options, terminal }: Invocation): Promise<number> {
+  const sessions = sessionsOf(await client.get("/status"));
+  if (options.json === true) terminal.out(JSON.stringify(sessions, null, 2));
+  else if (!sessions) terminal.out("This busbar has no stream relay (modules: stream_relay)");
+  else if (sessions.length === 0) terminal.out("No session runs");
+  else for (const line of lines(sessions, terminal.columns)) terminal.out(line);
+  return sessions ? EXIT.ok : EXIT.failed;
+}
+
+/** The sessions in the document behind /status; undefined without a relay. */
+export function sessionsOf(status: Json): readonly Shown[] | undefined {
+  const { services } = status as unknown as {
+    services: Readonly<Record<string, { detail?: { sessions?: readonly Shown[] } } | undefined>>;
+  };
+  const relay = services.stream_relay;
+  return relay ? relay.detail?.sessions ?? [] : undefined;
+}
+
+function lines(sessions: readonly Shown[], columns: number): string[] {
+  return table(
+    [
+      { title: "PORT", align: "right" },
+      { title: "KIND" },
+      { title: "CLIENT" },
+      { title: "SERVER" },
+      { title: "UP Mbit/s", align: "right" },
+      { title: "DOWN", align: "right" },
+      { title: "RTT", align: "right" },
+      { title: "RETRANS", align: "right" },
+      { title: "QUALITY", align: "right" },
+      { title: "OCTETS", align: "right" },
+      { title: "WAIT", align: "right" },
+      { title: "SILENT", align: "right" },
+      { title: "SESSION" },
+    ],
+    sessions.map((session) => [
+      String(session.port),
+      session.kind === "zmq" ? "tcp" : session.kind,
+      session.client_id,
+      session.server_id,
+      session.mbps_up.toFixed(2),
+      session.mbps_down.toFixed(2),
+      `${session.rtt_ms}ms`,
+      `${session.retrans_pct}%`,
+      String(Math.round(session.quality)),
+      roughSize(session.octets_up + session.octets_down),
+      roughSize(session.waiting_up + session.waiting_down),
+      `${Math.round(session.silent_ms / 100) / 10}s`,
+      session.session_id,
+    ]),
+    columns,
+  );
+}
