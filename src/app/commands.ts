@@ -17,7 +17,7 @@ import { gooseStatusCommands } from "./goose_witnesses.ts";
 import { reloadCommand, statusCommand, traceCommand } from "./commands/status.ts";
 import { relayChaosCommand } from "./commands/relay_chaos.ts";
 import { relayProbeClientCommand, relayProbeServerCommand } from "./commands/relay_probe.ts";
-import { relaySessionsCommand } from "./commands/relay_sessions.ts";
+import { relayKickCommand, relaySessionsCommand } from "./commands/relay_sessions.ts";
 import { gooseStreamsCommand } from "./commands/goose_streams.ts";
 import { gooseSendCommand } from "./commands/goose_send.ts";
 
@@ -36,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   gooseListenCommand,
   gooseCaptureCommand,
   relaySessionsCommand,
+  relayKickCommand,
   relayProbeServerCommand,
   relayProbeClientCommand,
   relayChaosCommand,

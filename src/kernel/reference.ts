@@ -171,8 +171,9 @@ function filled(
   source: ConfigSource,
 ): Record<string, unknown> {
   const result: Record<string, unknown> = {};
-  for (const { key, fields: inner, default: fallback, secret, scalar } of fields) {
+  for (const { key, fields: inner, default: fallback, secret, scalar, optional } of fields) {
     const written = value[key];
+    if (inner && optional && written === undefined) continue;
     if (inner) result[key] = filled(inner, (written ?? {}) as Record<string, unknown>, source);
     else if (written === undefined && fallback === undefined) continue;
     else if (secret) result[key] = "***";

@@ -97,19 +97,27 @@ Deno.test("A client and a server meet; octets, ends and early data come through 
     const answer = `V4OK {"session_id":"${grant.session_id}"}\n`;
     assertEquals(new TextDecoder().decode(await readExactly(near, answer.length)), answer);
   });
-
-  await t.step("a reset is carried over", async () => {
-    const ends = await meet(server, client);
-    await writeAll(ends.client, utf8("x"));
-    await readExactly(ends.server, 1);
-    // Closing with octets unread makes the kernel send RST.
-    await writeAll(ends.server, utf8("never read"));
-    await readExactly(ends.client, 1);
-    ends.client.close();
-    assertEquals((await readToEnd(ends.server)).how, "reset");
-    ends.server.close();
-  });
 });
+
+Deno.test({ name: "A reset is carried over", ...needs("python3"), fn: resetIsCarriedOver });
+
+async function resetIsCarriedOver(): Promise<void> {
+  await using relay = await RelayProcess.start();
+  using server = await Peer.register(relay.controlPort, "server", "s1");
+  using client = await Peer.register(relay.controlPort, "client", "c1");
+  await client.send("pair_request", { "request_id": "r", "need_zmq": true });
+  const grant = (await client.next("pair_grant")).payload as Grant;
+  const other = (await server.next("pair_grant")).payload as Grant;
+  using far = await greet(other, "server");
+  const script = new URL("../peers/relay/reset.py", import.meta.url).pathname;
+  const line = new TextDecoder().decode(helloLine(grant, "client"));
+  const end = new Deno.Command("python3", { args: [script, `${grant.zmq_port}`, line] }).output();
+  assertEquals(await readExactly(far, 1), utf8("x"));
+  await writeAll(far, utf8("heard"));
+  assertEquals((await readToEnd(far)).how, "reset");
+  assert((await end).success);
+  assertEquals(await relay.counter("sessions_reset"), 1);
+}
 
 Deno.test("Connections that have no business on a data port are closed and counted", async () => {
   await using relay = await RelayProcess.start();
@@ -213,6 +221,21 @@ Deno.test("The control port: pipelined, split and joined JSON, duplicates, broad
     "502 first message must be register",
   );
   await first.closed;
+});
+
+Deno.test("The operator ends a session: both ends are reset", async () => {
+  await using relay = await RelayProcess.start();
+  using server = await Peer.register(relay.controlPort, "server", "s1");
+  using client = await Peer.register(relay.controlPort, "client", "c1");
+  const ends = await meet(server, client);
+  await relay.until("the session is shown", async () => {
+    return (await relay.status()).services.stream_relay.detail?.sessions?.length === 1;
+  });
+  const { code, out } = await tool(relay, "kick", ends.grant.session_id);
+  assertEquals([code, out], [0, "The session was ended\n"]);
+  assertEquals((await readToEnd(ends.client)).how, "reset");
+  assertEquals((await readToEnd(ends.server)).how, "reset");
+  for (const one of [ends.client, ends.server]) one.close();
 });
 
 Deno.test("Ports and capacity run out, and come back", async () => {
@@ -379,6 +402,8 @@ Deno.test("The probe's two ends measure a relay, the sessions are shown, chaos l
   assert(/tcp +probe-client +probe-server/.test(shown.out), shown.out);
   const metrics = await (await fetch(`http://${control}/metrics`)).text();
   assert(/busbar_relay_session_octets_up_total\{.*client="probe-client".*\} \d{4,}/.test(metrics));
+  const wrong = await tool(relay, "kick", "nobody");
+  assertEquals([wrong.code, wrong.err.includes("no such session")], [1, true], wrong.err);
   const { code, out } = await probing;
   const report = JSON.parse(out);
   assertEquals([code, report.loss_frames, report.echo_frames], [0, 0, report.sent_frames]);

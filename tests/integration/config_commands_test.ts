@@ -78,7 +78,7 @@ Deno.test("config show fills in defaults and hides secrets", async () => {
   const { code, out } = await call(["config", "show", "-c", one.path], { T: token });
   assertEquals(code, 0);
   assert(out.includes("token: ***") || out.includes('token: "***"'), out);
-  assert(out.includes("max_connections: 4096") && !out.includes(token), out);
+  assert(out.includes("max_connections: 16384") && !out.includes(token), out);
   const json = await call(["config", "show", "-c", one.path, "--json"], { T: token });
   assertEquals(JSON.parse(json.out).control.token, "***");
 });

@@ -74,6 +74,22 @@ export const relaySessionsCommand: Command = {
   },
 };
 
+/** Ends one session. */
+export const relayKickCommand: Command = {
+  name: "relay kick",
+  summary: "Ends a session of the stream relay",
+  details: "Both ends are reset. Exit code 1 when there is no such session.",
+  options: TARGET_OPTIONS,
+  args: [{ name: "session", summary: "Its name, as `busbar relay sessions --json` shows it" }],
+  examples: ["busbar relay kick 1816da7238e85cef"],
+  async run(call: Invocation): Promise<number> {
+    const client = new ControlClient(await controlTarget(call));
+    await client.post("/relay/kick", { "session_id": call.args[0] ?? "" });
+    call.terminal.out("The session was ended");
+    return EXIT.ok;
+  },
+};
+
 async function show(client: ControlClient, { options, terminal }: Invocation): Promise<number> {
   const sessions = sessionsOf(await client.get("/status"));
   if (options.json === true) terminal.out(JSON.stringify(sessions, null, 2));

@@ -95,6 +95,14 @@ class Relay {
       this.#act();
       return undefined;
     });
+    using _kick = control.route("POST", "/relay/kick", "change", ({ body }) => {
+      const id = (body as { session_id?: unknown } | undefined)?.session_id;
+      const runs = typeof id === "string" &&
+        this.#broadcasts.sessions.some(({ session_id: sessionId }) => sessionId === id);
+      if (!runs) return { status: 404, body: { error: "There is no such session" } };
+      this.#kick(id);
+      return { status: 200, body: { ok: true } };
+    });
     try {
       await this.#plane.start();
       this.#phase = "Running";
