@@ -21,9 +21,10 @@ const KINDS: readonly Kind[] = [
 /** Every session that /status shows, in each of its numbers. */
 export function sessionSeries(services: readonly ServiceView[]): Series[] {
   return services.flatMap(({ id, detail }) => {
-    const sessions = detail?.sessions;
-    if (!Array.isArray(sessions)) return [];
-    return (sessions as readonly JsonObject[]).flatMap((session) => {
+    const all = [detail?.sessions, detail?.srt_sessions].flatMap((sessions) =>
+      Array.isArray(sessions) ? sessions as readonly JsonObject[] : []
+    );
+    return all.flatMap((session) => {
       const labels = {
         service: id,
         kind: session.kind === "zmq" ? "tcp" : String(session.kind),

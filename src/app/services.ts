@@ -138,7 +138,8 @@ export class Service implements ServiceSpec {
       signal,
       begun: () => {},
       report,
-      detail: (facts) => this.detail = facts as Record<string, Json>,
+      // Parts of one service stand side by side.
+      detail: (facts) => this.detail = { ...this.detail, ...facts as Record<string, Json> },
       publish: (samples) => this.around.points.publish(samplesOf(this.id, samples)),
       hear,
       log: (line) => log.add(line),

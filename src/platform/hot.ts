@@ -46,6 +46,8 @@ export interface FrameBatch {
   readonly length: Int32Array;
   /** IPv4 source of each datagram as a number, first octet highest; not used for interfaces. */
   readonly source: Uint32Array;
+  /** UDP port that goes with it. Both tell where a datagram goes, for a {@linkcode DatagramPort}. */
+  readonly port: Uint16Array;
   /** Slots in use, from slot 0 on. */
   count: number;
 }
@@ -137,6 +139,28 @@ export interface GroupPort extends Pollable, Disposable {
   dropped(): number;
 }
 
+/** What a UDP socket has to be like. */
+export interface DatagramOptions {
+  /** IPv4 address, as a number; 0 for all. */
+  readonly address: number;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly ttl: number;
+  readonly receiveBuffer: number;
+  readonly sendBuffer: number;
+}
+
+/** A UDP socket that hears everybody, and sends each datagram where its slot says. */
+export interface DatagramPort extends Pollable, Disposable {
+  readonly port: number;
+  /** Octets of the receive buffer that the kernel granted. */
+  readonly receiveBuffer: number;
+  /** Receives into all slots. Returns how many datagrams, or a negative fault. */
+  receive(batch: FrameBatch): number;
+  /** Sends the frames of slots `from` … `batch.count - 1`. Returns how many, or a negative fault. */
+  send(batch: FrameBatch, from: number): number;
+}
+
 /** What the kernel knows of a membership. */
 export interface GroupMembership {
   /** The version of IGMP that the interface speaks now: `V1`, `V2` or `V3`. */
@@ -186,6 +210,8 @@ export interface HotPlatform {
   openStation(name: string): TapPort;
   /** @throws OsError when the socket cannot be made, bound or joined. */
   openGroup(options: GroupOptions): GroupPort;
+  /** @throws OsError when the address cannot be bound. */
+  openDatagrams(options: DatagramOptions): DatagramPort;
   /**
    * Opens a raw socket for IGMP on an interface.
    * @throws OsError: EPERM without CAP_NET_RAW.

@@ -11,6 +11,8 @@ const ASK_EVERY_MS = 50;
 const FIRST_PORT = 20_000;
 const LAST_PORT = 31_000;
 
+const SRT_PORTS = 4;
+
 let nextPort = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - 4000));
 
 /** The first of so many free ports in a row. */
@@ -40,6 +42,7 @@ export interface RelayOptions {
   /** The section `stream_relay`, beside the addresses. */
   readonly config?: Record<string, unknown>;
   readonly tcp?: Record<string, unknown>;
+  readonly srt?: Record<string, unknown>;
   readonly control?: Record<string, unknown>;
   readonly env?: Record<string, string>;
 }
@@ -55,6 +58,7 @@ export class RelayProcess implements AsyncDisposable {
   private constructor(
     readonly controlPort: number,
     readonly firstPort: number,
+    readonly srtPort: number,
     config: unknown,
     env: Record<string, string>,
   ) {
@@ -76,8 +80,8 @@ export class RelayProcess implements AsyncDisposable {
     const { ports = 4 } = options;
     const control = freePorts(1);
     const first = freePorts(ports);
-    const srt = freePorts(2);
-    const process = new RelayProcess(control, first, {
+    const srt = freePorts(SRT_PORTS);
+    const process = new RelayProcess(control, first, srt, {
       control: { listen: `127.0.0.1:${control}`, ...options.control },
       log: { level: "debug" },
       modules: {
@@ -88,7 +92,11 @@ export class RelayProcess implements AsyncDisposable {
             "port_range": `${first}-${first + ports - 1}`,
             ...options.tcp,
           },
-          srt: { "port_range": `${srt}-${srt + 1}` },
+          srt: {
+            address: "127.0.0.1",
+            "port_range": `${srt}-${srt + SRT_PORTS - 1}`,
+            ...options.srt,
+          },
         },
       },
     }, options.env ?? {});

@@ -130,6 +130,7 @@ export interface Grant {
   readonly "client_token"?: string;
   readonly ticket: string;
   readonly "zmq_port": number;
+  readonly "srt_port": number;
 }
 
 /** Connects to a data port and says hello. */

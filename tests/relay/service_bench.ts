@@ -72,10 +72,10 @@ export async function open(written: Record<string, unknown> = {}, token?: string
   const reports: string[] = [];
   /** What the control port had to log as an error. */
   const faults: string[] = [];
-  let part: WorkerPart | undefined;
+  const parts = new Map<string, WorkerPart>();
   const worker = Promise.withResolvers<void>();
-  const tell = async (letter: FromPlane) => {
-    part!.hear(letter as unknown as Json);
+  const tell = async (letter: FromPlane, part = "tcp") => {
+    parts.get(part)!.hear(letter as unknown as Json);
     await clock.advance(millis(0));
   };
   const port = await ControlPort.open({
@@ -89,9 +89,9 @@ export async function open(written: Record<string, unknown> = {}, token?: string
     report: (health: string) => void reports.push(health),
     control: registry,
     startWorker(options: WorkerPart) {
-      part = options;
+      parts.set(options.part, options);
       options.signal.addEventListener("abort", () => worker.resolve());
-      queueMicrotask(() => void tell({ kind: "listening", ports: [2300] }));
+      queueMicrotask(() => void tell({ kind: "listening", ports: [2300] }, options.part));
       return {
         ended: worker.promise,
         send: (message: Json) => void letters.push(message as unknown as ToPlane),

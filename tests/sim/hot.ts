@@ -2,6 +2,7 @@
 import { OsError } from "../../src/base/errors.ts";
 import type { Instant } from "../../src/base/time.ts";
 import {
+  type DatagramPort,
   FAULT,
   type FrameBatch,
   type GroupMembership,
@@ -31,6 +32,7 @@ class SimBatch implements FrameBatch {
   readonly start: Int32Array;
   readonly length: Int32Array;
   readonly source: Uint32Array;
+  readonly port: Uint16Array;
   count = 0;
 
   constructor(readonly slots: number, readonly slotSize: number, readonly headroom: number) {
@@ -38,6 +40,7 @@ class SimBatch implements FrameBatch {
     this.start = new Int32Array(slots);
     this.length = new Int32Array(slots);
     this.source = new Uint32Array(slots);
+    this.port = new Uint16Array(slots);
   }
 }
 
@@ -137,6 +140,10 @@ export class SimHot implements HotPlatform {
     this.opened.push(`group ${options.via}`);
     if (this.groupError) throw this.groupError;
     return this.group = new SimGroup();
+  }
+
+  openDatagrams(): DatagramPort {
+    throw new OsError("os.socket", "Not simulated", { syscall: "socket", errno: "ENOSYS" });
   }
 
   openIgmp(): IgmpPort {

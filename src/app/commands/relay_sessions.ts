@@ -99,13 +99,19 @@ async function show(client: ControlClient, { options, terminal }: Invocation): P
   return sessions ? EXIT.ok : EXIT.failed;
 }
 
+interface Detail {
+  readonly sessions?: readonly Shown[];
+  readonly "srt_sessions"?: readonly Shown[];
+}
+
 /** The sessions in the document behind /status; undefined without a relay. */
 export function sessionsOf(status: Json): readonly Shown[] | undefined {
   const { services } = status as unknown as {
-    services: Readonly<Record<string, { detail?: { sessions?: readonly Shown[] } } | undefined>>;
+    services: Readonly<Record<string, { detail?: Detail } | undefined>>;
   };
   const relay = services.stream_relay;
-  return relay ? relay.detail?.sessions ?? [] : undefined;
+  if (!relay) return undefined;
+  return [...relay.detail?.sessions ?? [], ...relay.detail?.srt_sessions ?? []];
 }
 
 function lines(sessions: readonly Shown[], columns: number): string[] {

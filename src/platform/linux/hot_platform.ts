@@ -2,6 +2,7 @@
 import { parseIpv4 } from "../../base/address.ts";
 import type { Instant } from "../../base/time.ts";
 import type { HotPlatform, InterfaceState } from "../hot.ts";
+import { Datagrams } from "./datagrams.ts";
 import { Group } from "./group.ts";
 import { memberships } from "./igmp.ts";
 import { IgmpSocket } from "./igmp_socket.ts";
@@ -53,6 +54,7 @@ export function createHotPlatform(): HotPlatform {
     openStation: (name) => Station.open(name),
     openTap: (options) => Tap.open(options),
     openGroup: (options) => options.group === undefined ? Peers.open(options) : Group.open(options),
+    openDatagrams: (options) => Datagrams.open(options),
     openIgmp: (via) => IgmpSocket.open(via),
     membership(via, group) {
       const groups = memberships().filter((one) => one.interface === via);

@@ -19,6 +19,7 @@ import type { FrameBatch } from "../hot.ts";
 /** Octets of each structure. */
 export const SIZE = { mmsghdr: 64, msghdr: 56, iovec: 16, sockaddrIn: 16 } as const;
 
+const AF_INET = 2;
 const MSG_LEN = 56 / 4;
 const NAME_LEN = 8 / 4;
 const CONTROL = 32 / 4;
@@ -34,6 +35,7 @@ export class LinuxBatch implements FrameBatch {
   readonly start: Int32Array;
   readonly length: Int32Array;
   readonly source: Uint32Array;
+  readonly port: Uint16Array;
   count = 0;
   /** The array of mmsghdr, for the system call. */
   readonly headers: Uint8Array<ArrayBuffer>;
@@ -65,6 +67,7 @@ export class LinuxBatch implements FrameBatch {
     this.start = new Int32Array(slots);
     this.length = new Int32Array(slots);
     this.source = new Uint32Array(slots);
+    this.port = new Uint16Array(slots);
     this.headers = new Uint8Array(new ArrayBuffer(slots * SIZE.mmsghdr));
     this.#headerWords = new Uint32Array(this.headers.buffer);
     const vectors = new Uint8Array(new ArrayBuffer(slots * SIZE.iovec));
@@ -147,7 +150,9 @@ export class LinuxBatch implements FrameBatch {
     for (let slot = 0; slot < count; slot += 1) {
       const cut = (this.#headerWords[slot * 16 + FLAGS]! & MSG_TRUNC) !== 0;
       this.length[slot] = cut ? this.slotSize + 1 : this.#headerWords[slot * 16 + MSG_LEN]!;
-      if (withSource) this.source[slot] = this.#nameView.getUint32(slot * SIZE.sockaddrIn + 4);
+      if (!withSource) continue;
+      this.port[slot] = this.#nameView.getUint16(slot * SIZE.sockaddrIn + 2);
+      this.source[slot] = this.#nameView.getUint32(slot * SIZE.sockaddrIn + 4);
     }
     this.count = count;
   }
@@ -169,6 +174,22 @@ export class LinuxBatch implements FrameBatch {
       this.#point(slot, this.length[slot]!);
       this.#names.set(to, slot * SIZE.sockaddrIn);
       const address = this.#nameBase + slot * SIZE.sockaddrIn;
+      this.#headerWords[slot * 16] = address;
+      this.#headerWords[slot * 16 + 1] = address / 0x1_0000_0000;
+      this.#headerWords[slot * 16 + NAME_LEN] = SIZE.sockaddrIn;
+      this.#headerWords[slot * 16 + CONTROL_LEN] = 0;
+    }
+  }
+
+  /** The same where each frame has an address and a port of its own. */
+  armSendEach(from: number): void {
+    for (let slot = from; slot < this.count; slot += 1) {
+      this.#point(slot, this.length[slot]!);
+      const at = slot * SIZE.sockaddrIn;
+      this.#nameView.setUint16(at, AF_INET, true);
+      this.#nameView.setUint16(at + 2, this.port[slot]!);
+      this.#nameView.setUint32(at + 4, this.source[slot]!);
+      const address = this.#nameBase + at;
       this.#headerWords[slot * 16] = address;
       this.#headerWords[slot * 16 + 1] = address / 0x1_0000_0000;
       this.#headerWords[slot * 16 + NAME_LEN] = SIZE.sockaddrIn;

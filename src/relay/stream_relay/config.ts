@@ -1,4 +1,4 @@
-import { isAddress } from "../../base/address.ts";
+import { isAddress, parseIpv4 } from "../../base/address.ts";
 import { millis, seconds } from "../../base/time.ts";
 import {
   choice,
@@ -69,10 +69,28 @@ const TCP = section({
 });
 
 const SRT = section({
+  address: text().refine((written) => parseIpv4(written) !== undefined, "must be an IPv4 address")
+    .default("0.0.0.0").describe("Address of the data ports"),
   port_range: ports().prefault("2350-2380").describe("Data ports of SRT"),
-  latency: duration(millis(0), seconds(30)).prefault("120ms").describe("Latency of each leg"),
+  latency: duration(millis(0), seconds(30)).prefault("120ms").describe(
+    "Latency of each leg, at least; the longer one of both ends holds",
+  ),
   maxbw: integer(0, 2 ** 31).default(0).describe("Most octets per second of a leg; 0: no limit"),
   ipttl: integer(1, 255).default(64).describe("Routers a datagram may pass"),
+  mode: choice(["live", "reliable"]).default("live").describe(
+    "Whether what comes too late is given up, or nothing is: then a stream of octets stays whole",
+  ),
+  passphrase: secret().min(10, "must have at least 10 characters")
+    .max(79, "must have at most 79 characters").optional().describe(
+      "Passphrase of all legs; absent: no encryption",
+    ),
+  key_length: choice(["16", "24", "32"]).default("16").describe("Octets of a key"),
+  peer_idle: duration(seconds(1), seconds(600)).prefault("5s").describe(
+    "Silence after which a peer is taken for gone",
+  ),
+  receive_buffer: size(65_536, BUFFER_MAX).prefault("8MiB").describe(
+    "Receive buffer of each socket",
+  ),
 });
 
 const TLS = section({

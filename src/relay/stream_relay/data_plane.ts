@@ -3,16 +3,19 @@
  * drain at the end. With TLS it also stands in front of it.
  * @module
  */
+import { parseIpv4 } from "../../base/address.ts";
 import { ConfigError, OsError } from "../../base/errors.ts";
 import type { Millis } from "../../base/time.ts";
 import type { Context, WorkerHandle } from "../../kernel/module.ts";
 import { pause } from "../../platform/clock.ts";
+import type { Secret } from "../../protocol/srt/mod.ts";
 import type { Config } from "./config.ts";
 import type { FromPlane, ToPlane } from "./letters.ts";
 import type { PlaneConfig } from "./plane.ts";
+import type { SrtPlaneConfig } from "./srt_plane.ts";
 import { TlsFront } from "./tls_front.ts";
 
-/** The data plane as a thing to talk to. */
+/** A data plane as a thing to talk to. */
 export class DataPlane implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #drained = new AbortController();
@@ -23,6 +26,7 @@ export class DataPlane implements AsyncDisposable {
   constructor(
     readonly ctx: Context,
     readonly config: Config,
+    readonly part: "tcp" | "srt",
     readonly hear: (letter: FromPlane) => void,
   ) {}
 
@@ -33,11 +37,11 @@ export class DataPlane implements AsyncDisposable {
 
   /** Returns when every port listens. @throws OsError when one cannot be bound. */
   async start(): Promise<void> {
-    const { ctx, config } = this;
-    const tls = await this.#identity();
+    const { ctx, config, part } = this;
+    const tls = part === "tcp" ? await this.#identity() : undefined;
     this.#worker = ctx.startWorker({
-      part: "tcp",
-      config: planeConfig(config, tls !== undefined),
+      part,
+      config: part === "tcp" ? planeConfig(config, tls !== undefined) : srtConfig(config),
       signal: this.#stop.signal,
       report: (health, why) => {
         if (health === "degraded") ctx.report(health, why);
@@ -99,6 +103,23 @@ function planeConfig({ tcp, auth }: Config, behindTls: boolean): PlaneConfig {
     address: behindTls ? "127.0.0.1" : address,
     names,
     ports: behindTls ? names.map(() => 0) : names,
+    ticketsNeeded: auth.tickets === "required",
+  };
+}
+
+function srtConfig({ srt, tcp, auth }: Config): SrtPlaneConfig {
+  const { portRange: { first, last }, address, mode, passphrase, keyLength, ...rest } = srt;
+  const names = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  return {
+    ...rest,
+    address: parseIpv4(address)!,
+    names,
+    ports: names,
+    reliable: mode === "reliable",
+    secret: passphrase === undefined
+      ? undefined
+      : { passphrase, keyLength: Number(keyLength) as Secret["keyLength"] },
+    pendingTimeout: tcp.pendingTimeout,
     ticketsNeeded: auth.tickets === "required",
   };
 }

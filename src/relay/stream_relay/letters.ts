@@ -29,7 +29,7 @@ export type Ending = "finished" | "reset" | "idle" | "stalled" | "kicked" | "sto
 
 /** One session as it was in the last second. */
 export type SessionView = {
-  readonly kind: "zmq";
+  readonly kind: "zmq" | "srt";
   readonly port: number;
   readonly "session_id": string;
   readonly "server_id": string;

@@ -13,20 +13,27 @@ import { run } from "./service.ts";
 
 export default defineModule({
   name: "stream_relay",
-  summary: "Pairs clients with servers and relays TCP between them at the speed of the kernel",
+  summary: "Pairs clients with servers and relays TCP and SRT between them",
   plane: "relay",
   many: false,
   config: CONFIG,
   counters: COUNTERS,
-  claims: ({ tcp }) => {
-    const { address, portRange: { first, last } } = tcp;
-    return Array.from({ length: last - first + 1 }, (_, index): Claim => ({
-      kind: "listen",
-      transport: "tcp",
-      address,
-      port: first + index,
-    }));
-  },
+  claims: ({ tcp, srt }) => [...claimsOf("tcp", tcp), ...claimsOf("udp", srt)],
   isolate: "main",
   run,
 });
+
+function claimsOf(
+  transport: "tcp" | "udp",
+  { address, portRange: { first, last } }: {
+    readonly address: string;
+    readonly portRange: { readonly first: number; readonly last: number };
+  },
+): Claim[] {
+  return Array.from({ length: last - first + 1 }, (_, index): Claim => ({
+    kind: "listen",
+    transport,
+    address,
+    port: first + index,
+  }));
+}

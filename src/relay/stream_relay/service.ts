@@ -8,10 +8,16 @@ import { seconds } from "../../base/time.ts";
 import type { Context } from "../../kernel/module.ts";
 import type { ControlPeer, JsonObject } from "../../kernel/registry.ts";
 import { pause } from "../../platform/clock.ts";
-import { Broker, PortPool, readRequest, type Role } from "../../protocol/v4relay/mod.ts";
+import {
+  Broker,
+  PortPool,
+  readRequest,
+  type Role,
+  type Session,
+} from "../../protocol/v4relay/mod.ts";
 import { Broadcasts } from "./broadcasts.ts";
 import type { Config } from "./config.ts";
-import type { FromPlane, ToPlane } from "./letters.ts";
+import type { FromPlane, SessionView, ToPlane } from "./letters.ts";
 import { DataPlane } from "./data_plane.ts";
 import { Gate } from "./gate.ts";
 
@@ -47,7 +53,9 @@ class Relay {
   /** Everybody that has said something, registered or not. */
   readonly #peers = new Map<number, ControlPeer>();
   readonly #broadcasts: Broadcasts;
-  readonly #plane: DataPlane;
+  readonly #planes: Readonly<Record<"tcp" | "srt", DataPlane>>;
+  /** Sessions of each data plane, as they were measured last. */
+  readonly #sessions: Record<"tcp" | "srt", readonly SessionView[]> = { tcp: [], srt: [] };
   readonly #startedAt: number;
   #phase: "Starting" | "Running" | "Stopping" = "Starting";
   #pingedAt: number;
@@ -60,8 +68,6 @@ class Relay {
     this.#pingedAt = ctx.clock.now();
     this.#zmq = new PortPool(tcp.portRange.first, tcp.portRange.last);
     this.#srt = new PortPool(srt.portRange.first, srt.portRange.last);
-    // There is no data plane of SRT: its ports are shown as what they are.
-    for (let port = this.#srt.first; port <= this.#srt.last; port += 1) this.#srt.block(port, true);
     this.#broker = new Broker({
       zmq: this.#zmq,
       srt: this.#srt,
@@ -74,7 +80,9 @@ class Relay {
       digits: randomDigits,
     });
     this.#broadcasts = new Broadcasts(ctx, config.broadcasts === "own");
-    this.#plane = new DataPlane(ctx, config, (letter) => this.#hearPlane(letter));
+    const plane = (part: "tcp" | "srt") =>
+      new DataPlane(ctx, config, part, (letter) => this.#hearPlane(part, letter));
+    this.#planes = { tcp: plane("tcp"), srt: plane("srt") };
   }
 
   async run(): Promise<void> {
@@ -104,14 +112,16 @@ class Relay {
       return { status: 200, body: { ok: true } };
     });
     try {
-      await this.#plane.start();
+      const { tcp, srt } = this.#planes;
+      await Promise.all([tcp.start(), srt.start()]);
       this.#phase = "Running";
       ctx.report("up");
-      await Promise.race([this.#plane.ended, this.#tick(signal)]);
+      await Promise.race([tcp.ended, srt.ended, this.#tick(signal)]);
       await this.#stop();
     } finally {
       for (const peer of this.#peers.values()) peer.close("the relay has ended");
-      await this.#plane[Symbol.asyncDispose]();
+      const planes = Object.values(this.#planes);
+      await Promise.all(planes.map((plane) => plane[Symbol.asyncDispose]()));
     }
   }
 
@@ -138,7 +148,8 @@ class Relay {
     this.#phase = "Stopping";
     this.#broker.close();
     this.#act();
-    await this.#plane.drain(this.config.shutdownTimeout);
+    const planes = Object.values(this.#planes);
+    await Promise.all(planes.map((plane) => plane.drain(this.config.shutdownTimeout)));
   }
 
   #begin(peer: ControlPeer): void {
@@ -209,25 +220,31 @@ class Relay {
         this.#peers.get(event.to)?.send(event.message as unknown as JsonObject);
       } else if (event.kind === "close") this.#peers.get(event.to)?.close("refused");
       else if (event.kind === "granted") {
-        const { sessionId, zmqPort, serverId, clientId, ticket } = event.session;
+        const { sessionId, serverId, clientId, ticket } = event.session;
         counters.add("grants");
-        if (zmqPort === undefined) continue;
         const id = { server: serverId, client: clientId };
-        this.#plane.send({ kind: "reserve", port: zmqPort, sessionId, id, ticket });
+        this.#tellPorts(event.session, (port) => ({
+          ...{ kind: "reserve", port, sessionId, id, ticket },
+        }));
       } else {
-        const { sessionId, zmqPort } = event.session;
+        const { sessionId } = event.session;
         counters.add("withdrawn");
         this.#changed = true;
         log.info("relay.reservation_expired", "Nobody came for a session", { session: sessionId });
-        if (zmqPort !== undefined) {
-          this.#plane.send({ kind: "withdraw", port: zmqPort, sessionId });
-        }
+        this.#tellPorts(event.session, (port) => ({ kind: "withdraw", port, sessionId }));
       }
     }
     counters.set("members", this.#members.size);
   }
 
-  #hearPlane(letter: FromPlane): void {
+  /** Sends a letter to each data plane that a session has a port of. */
+  #tellPorts(session: Session, letter: (port: number) => ToPlane): void {
+    const { zmqPort, srtPort } = session;
+    if (zmqPort !== undefined) this.#planes.tcp.send(letter(zmqPort));
+    if (srtPort !== undefined) this.#planes.srt.send(letter(srtPort));
+  }
+
+  #hearPlane(part: "tcp" | "srt", letter: FromPlane): void {
     if (letter.kind === "waiting") {
       this.#broker.refresh(letter.sessionId, this.ctx.clock.now());
     } else if (letter.kind === "met") {
@@ -235,14 +252,16 @@ class Relay {
     } else if (letter.kind === "ended") {
       this.#broker.ended(letter.sessionId, letter.port);
       this.#changed = true;
-    } else if (letter.kind === "telemetry") this.#broadcasts.sessions = letter.sessions;
+    } else if (letter.kind === "telemetry") {
+      this.#sessions[part] = letter.sessions;
+      this.#broadcasts.sessions = [...this.#sessions.tcp, ...this.#sessions.srt];
+    }
     this.#act();
   }
 
   /** Its reservation was taken back while it was on its way to the control plane. */
   #kick(sessionId: string): void {
-    const letter: ToPlane = { kind: "kick", sessionId };
-    this.#plane.send(letter);
+    for (const plane of Object.values(this.#planes)) plane.send({ kind: "kick", sessionId });
   }
 
   #ping(): void {

@@ -243,7 +243,7 @@ Deno.test("A stop tells everybody, drains, and waits no longer than it may", asy
   relay.stop.abort();
   await relay.pass(millis(0));
   assertEquals(await client.heard(), [["error", { code: 504, error: "504 shutting down" }]]);
-  assertEquals(relay.letters, [{ kind: "drain" }]);
+  assertEquals(relay.letters, [{ kind: "drain" }, { kind: "drain" }], "each data plane");
   assertEquals(relay.status().status, "Stopping");
   let over = false;
   void relay.ended.then(() => over = true);
