@@ -19,6 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "nsenter": "util-linux",
   "unshare": "util-linux",
   "qemu-aarch64-static": "qemu-user-static",
+  "srt-live-transmit": "srt-tools",
   "systemd-analyze": "systemd",
   "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
 };
