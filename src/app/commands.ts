@@ -18,6 +18,7 @@ import { reloadCommand, statusCommand, traceCommand } from "./commands/status.ts
 import { relayChaosCommand } from "./commands/relay_chaos.ts";
 import { relayProbeClientCommand, relayProbeServerCommand } from "./commands/relay_probe.ts";
 import { relayKickCommand, relaySessionsCommand } from "./commands/relay_sessions.ts";
+import { srtTransmitCommand } from "./commands/srt_transmit.ts";
 import { gooseStreamsCommand } from "./commands/goose_streams.ts";
 import { gooseSendCommand } from "./commands/goose_send.ts";
 
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   relayProbeServerCommand,
   relayProbeClientCommand,
   relayChaosCommand,
+  srtTransmitCommand,
   decodeGooseCommand,
   decodeRelayCommand,
   completionCommand(() => COMMANDS),

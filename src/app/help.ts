@@ -11,10 +11,9 @@ import { VERSION } from "./version.ts";
 /** Titles of the first page, and the first words of the commands below them. */
 export const SECTIONS: readonly { readonly title: string; readonly words: readonly string[] }[] = [
   { title: "Run", words: ["run", "service"] },
-  { title: "Configure", words: ["check", "config"] },
+  { title: "Configure", words: ["check", "config", "completion"] },
   { title: "Observe", words: ["status", "reload", "trace"] },
-  { title: "Field", words: ["goose", "relay", "decode"] },
-  { title: "Shell", words: ["completion"] },
+  { title: "Field", words: ["goose", "relay", "srt", "decode"] },
 ];
 
 /** One line for each first word that several commands share. */
@@ -22,6 +21,7 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   config: "Work with the file",
   decode: "Show what octets mean, offline",
   goose: "Check, watch, publish and subscribe GOOSE",
+  srt: "Carry a stream over SRT",
   relay: "Watch, measure and torment the stream relay",
   service: "busbar as a systemd service",
 };

@@ -15,6 +15,8 @@ export class SrtLeg {
   session: SrtSession | undefined;
   /** Until when the hello, or later the other end, has to come. */
   deadline: Instant;
+  /** When it had something to send last, once its session is over. */
+  leftAt = 0 as Instant;
   /** A message that the other end has no room for. */
   held: Packet | undefined;
 

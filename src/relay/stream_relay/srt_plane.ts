@@ -300,8 +300,10 @@ export class SrtPlane implements Disposable {
     counters.set("srt_sessions", this.sessions.size);
     for (const leg of [server, client]) {
       leg.session = undefined;
+      leg.leftAt = now;
       this.#legs.delete(leg.token);
-      this.#leaving.set(leg, after(now, how === "finished" ? LAST_WORDS : millis(0)));
+      const words = how === "finished" ? LAST_WORDS + leg.connection.options.sendLatency : 0;
+      this.#leaving.set(leg, after(now, millis(words)));
     }
     if (this.#reserved.get(port)?.sessionId === sessionId) this.#reserved.delete(port);
     tell({ kind: "ended", port, sessionId, how });
@@ -318,7 +320,10 @@ export class SrtPlane implements Disposable {
   #leave(now: Instant): void {
     for (const [leg, until] of this.#leaving) {
       const { connection, socket } = leg;
-      if (!connection.closed && connection.sender.size > 0 && now < until) continue;
+      if (connection.sender.size > 0) leg.leftAt = now;
+      // What the peer holds until it is due it would lose with the connection.
+      const due = leg.leftAt + connection.options.sendLatency;
+      if (!connection.closed && now < until && (connection.sender.size > 0 || now < due)) continue;
       connection.close(now);
       socket.work(now);
       if (leg.held) this.#pool.give(leg.held);
