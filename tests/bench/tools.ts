@@ -70,7 +70,10 @@ export function tool(name: string): string {
   }
   const path = `${folder}/${name}`;
   const { success, stderr } = new Deno.Command("gcc", {
-    args: ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", path, `${SOURCES}${name}.c`],
+    args: [
+      ...["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", path, `${SOURCES}${name}.c`],
+      ...name.startsWith("srt_") ? ["-lsrt"] : [],
+    ],
     stderr: "piped",
   }).outputSync();
   if (!success) throw new Error(`gcc cannot build ${name}: ${new TextDecoder().decode(stderr)}`);

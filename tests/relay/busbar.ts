@@ -11,6 +11,7 @@ const ASK_EVERY_MS = 50;
 const FIRST_PORT = 20_000;
 const LAST_PORT = 31_000;
 
+/** SRT ports unless told otherwise. */
 const SRT_PORTS = 4;
 
 let nextPort = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - 4000));
@@ -39,6 +40,7 @@ function isFree(port: number): boolean {
 export interface RelayOptions {
   /** Data ports; 4 unless told otherwise. */
   readonly ports?: number;
+  readonly srtPorts?: number;
   /** The section `stream_relay`, beside the addresses. */
   readonly config?: Record<string, unknown>;
   readonly tcp?: Record<string, unknown>;
@@ -77,10 +79,10 @@ export class RelayProcess implements AsyncDisposable {
 
   /** Returns when its ports listen. @throws Error with its output when they do not. */
   static async start(options: RelayOptions = {}): Promise<RelayProcess> {
-    const { ports = 4 } = options;
+    const { ports = 4, srtPorts = SRT_PORTS } = options;
     const control = freePorts(1);
     const first = freePorts(ports);
-    const srt = freePorts(SRT_PORTS);
+    const srt = freePorts(srtPorts);
     const process = new RelayProcess(control, first, srt, {
       control: { listen: `127.0.0.1:${control}`, ...options.control },
       log: { level: "debug" },
@@ -94,7 +96,7 @@ export class RelayProcess implements AsyncDisposable {
           },
           srt: {
             address: "127.0.0.1",
-            "port_range": `${srt}-${srt + SRT_PORTS - 1}`,
+            "port_range": `${srt}-${srt + srtPorts - 1}`,
             ...options.srt,
           },
         },
