@@ -294,6 +294,9 @@ class UdpEnd implements StreamEnd {
   }
 }
 
+/** What is written to. (The runtime's writable stream of a file keeps the last octets for itself.) */
+type Output = Pick<Deno.FsFile, "write" | "close">;
+
 class FileEnd implements StreamEnd {
   readonly ready = true;
   ended = false;
@@ -304,7 +307,7 @@ class FileEnd implements StreamEnd {
 
   private constructor(
     readonly input: ReadableStreamDefaultReader<Uint8Array> | undefined,
-    readonly output: WritableStreamDefaultWriter<Uint8Array> | undefined,
+    readonly output: Output | undefined,
     readonly chunk: number,
   ) {
     if (input) void this.#fill(input);
@@ -315,10 +318,10 @@ class FileEnd implements StreamEnd {
       const stream = path === "-" ? Deno.stdin.readable : (await Deno.open(path)).readable;
       return new FileEnd(stream.getReader(), undefined, chunk);
     }
-    const stream = path === "-"
-      ? Deno.stdout.writable
-      : (await Deno.open(path, { write: true, create: true, truncate: true })).writable;
-    return new FileEnd(undefined, stream.getWriter(), chunk);
+    const output = path === "-"
+      ? Deno.stdout
+      : await Deno.open(path, { write: true, create: true, truncate: true });
+    return new FileEnd(undefined, output, chunk);
   }
 
   get drained(): boolean {
@@ -351,12 +354,14 @@ class FileEnd implements StreamEnd {
 
   close(): void {
     this.ended = true;
-    const stop = this.input ? this.input.cancel() : this.output!.close();
-    stop.catch((error: unknown) => this.#fault = error);
+    if (this.output) this.output.close();
+    else void this.input!.cancel().catch((error: unknown) => this.#fault = error);
   }
 
-  async #empty(output: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await output.write(next);
+  async #empty(output: Output): Promise<void> {
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      for (let at = 0; at < next.length;) at += await output.write(next.subarray(at));
+    }
   }
 
   async #fill(input: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
