@@ -7,6 +7,7 @@ import { AppError, LinkDownError, ProtocolError } from "../base/errors.ts";
 import { SYSTEM_NET } from "../platform/net.ts";
 import type { ByteConn, Endpoint } from "../platform/ports.ts";
 import { type Role, writeHello } from "../protocol/v4relay/mod.ts";
+import { SrtConn } from "./srt_conn.ts";
 import { JsonLineReader } from "../wire/json_lines.ts";
 
 /** Who registers. */
@@ -25,7 +26,11 @@ export interface RelayGrant {
   readonly clientId: string;
   readonly ticket: string | undefined;
   readonly zmqPort: number | undefined;
+  readonly srtPort: number | undefined;
 }
+
+/** Over what a session's octets go. */
+export type Transport = "zmq" | "srt";
 
 /** A message that came. */
 export interface RelayMessage {
@@ -64,12 +69,16 @@ export class RelayPeer implements AsyncDisposable {
   }
 
   /** Asks for a session and waits for it. @throws AppError when there is none. */
-  async pair(requestId: string, serverId: string | undefined): Promise<RelayGrant> {
+  async pair(
+    requestId: string,
+    serverId: string | undefined,
+    transport: Transport = "zmq",
+  ): Promise<RelayGrant> {
     await this.send("pair_request", {
       "request_id": requestId,
       ...(serverId === undefined ? {} : { "server_id": serverId }),
-      "need_zmq": true,
-      "need_srt": false,
+      "need_zmq": transport === "zmq",
+      "need_srt": transport === "srt",
     });
     for (;;) {
       const { type, payload } = await this.next();
@@ -119,26 +128,36 @@ export class RelayPeer implements AsyncDisposable {
 /** Reads the payload of a `pair_grant`. */
 export function grantOf(payload: RelayMessage["payload"]): RelayGrant {
   const text = (name: string) => typeof payload[name] === "string" ? payload[name] : "";
-  const { zmq_port: port, ticket } = payload;
+  const { zmq_port: zmqPort, srt_port: srtPort, ticket } = payload;
+  const port = (value: unknown) => typeof value === "number" && value > 0 ? value : undefined;
   return {
     requestId: text("request_id"),
     sessionId: text("session_id"),
     serverId: text("server_id"),
     clientId: text("client_id"),
     ticket: typeof ticket === "string" ? ticket : undefined,
-    zmqPort: typeof port === "number" ? port : undefined,
+    zmqPort: port(zmqPort),
+    srtPort: port(srtPort),
   };
 }
 
-/** Connects to the data port of a grant and says hello. @throws LinkDownError */
+/**
+ * Connects to the data port of a grant and says hello; over TCP where it has a port of both.
+ * @throws LinkDownError
+ */
 export async function openData(
   host: string,
   grant: RelayGrant,
   role: Role,
   signal: AbortSignal,
 ): Promise<ByteConn> {
-  if (grant.zmqPort === undefined) throw new ProtocolError("relay.grant", "Grant has no TCP port");
-  const conn = await SYSTEM_NET.dial({ host, port: grant.zmqPort }, signal);
+  const { zmqPort, srtPort } = grant;
+  if (zmqPort === undefined && srtPort === undefined) {
+    throw new ProtocolError("relay.grant", "Grant has no port");
+  }
+  const conn = zmqPort !== undefined
+    ? await SYSTEM_NET.dial({ host, port: zmqPort }, signal)
+    : await SrtConn.call(host, srtPort!, signal);
   const id = role === "server" ? grant.serverId : grant.clientId;
   const ticket = grant.ticket === undefined ? {} : { ticket: grant.ticket };
   await conn.write(writeHello({ role, sessionId: grant.sessionId, id, ...ticket }));

@@ -206,3 +206,31 @@ async function callsBothWays(keys: string): Promise<void> {
   }
   Deno.removeSync(folder, { recursive: true });
 }
+
+Deno.test("The probe measures an SRT session, and the session is shown", async () => {
+  await using relay = await RelayProcess.start({ ports: 2 });
+  const [program, ...args] = executable();
+  const probe = (...more: string[]) =>
+    new Deno.Command(program!, {
+      args: [...args, "relay", "probe", ...more, "--control", `127.0.0.1:${relay.controlPort}`],
+      stdout: "piped",
+      stderr: "inherit",
+      env: { NO_COLOR: "1" },
+    }).spawn();
+  const server = probe("server");
+  await relay.until("the server is there", async () => await relay.counter("members") === 1);
+  const running = probe("client", "--srt", "-d", "3s", "--rate", "5");
+  await relay.until("octets flow", async () => {
+    const { detail } = (await relay.status()).services.stream_relay;
+    return detail?.srt_sessions?.[0]?.mbps_up > 1;
+  });
+  const metrics = await (await fetch(`http://127.0.0.1:${relay.controlPort}/metrics`)).text();
+  assert(/busbar_relay_session_octets_up_total\{.*kind="srt".*\} \d{4,}/.test(metrics));
+  const { code, stdout } = await running.output();
+  const report = JSON.parse(new TextDecoder().decode(stdout));
+  assertEquals([code, report.transport, report.loss_frames], [0, "srt", 0]);
+  assert(report.sent_frames > 500 && report.rtt_ms_p50 > 0, JSON.stringify(report));
+  server.kill("SIGTERM");
+  assertEquals((await server.status).code, 0);
+  await server.stdout.cancel();
+});

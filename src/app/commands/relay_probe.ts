@@ -13,7 +13,7 @@ import { Arguments } from "../arguments.ts";
 import { controlTarget, TARGET_OPTIONS } from "../client.ts";
 import { type Command, EXIT, type Invocation, type Option } from "../command.ts";
 import { probeReport, type Sample } from "../probe_report.ts";
-import { closeOn, grantOf, openData, RelayPeer } from "../relay_peer.ts";
+import { closeOn, grantOf, openData, RelayPeer, type Transport } from "../relay_peer.ts";
 
 const RECONNECT = millis(200);
 const PING_EVERY = seconds(1);
@@ -62,6 +62,7 @@ export const relayProbeClientCommand: Command = {
     "Prints a report as JSON: round trips, goodput, loss. Exit code 1 when nothing came back.",
   options: [
     { name: "server", value: "ID", summary: "With whom; any server if absent" },
+    { name: "srt", summary: "Through an SRT port; a frame is a message then, of 1 KiB" },
     { name: "rate", value: "MBIT/S", summary: `Rate; ${RATE_DEFAULT} if absent` },
     { name: "chunk", value: "KIB", summary: `Payload of a frame; ${CHUNK_DEFAULT} if absent` },
     { name: "duration", short: "d", value: "SPAN", summary: "How long to send; 10s if absent" },
@@ -132,7 +133,7 @@ async function echo(
       }
     })();
     try {
-      await forFrames(conn, async (one) => {
+      await forFrames(conn, grant.zmqPort === undefined, async (one) => {
         const received = nowNs();
         if (one.type === "data") {
           await conn.write(encodeVideo({
@@ -155,6 +156,7 @@ async function echo(
 }
 
 interface Run {
+  readonly transport: Transport;
   readonly rate: number;
   readonly chunk: number;
   readonly duration: Millis;
@@ -164,9 +166,13 @@ interface Run {
 
 async function probe(call: Invocation): Promise<number> {
   const given = new Arguments("relay probe client", call);
+  const transport = given.flag("srt") ? "srt" : "zmq";
+  const chunk = given.whole("chunk", 1, transport === "srt" ? 1 : CHUNK_MAX) ??
+    (transport === "srt" ? 1 : CHUNK_DEFAULT);
   const run: Run = {
+    transport,
     rate: given.positive("rate", RATE_MAX) ?? RATE_DEFAULT,
-    chunk: (given.whole("chunk", 1, CHUNK_MAX) ?? CHUNK_DEFAULT) * 1024,
+    chunk: chunk * 1024,
     duration: given.span("duration") ?? DURATION_DEFAULT,
     drop: given.positive("drop", 100) ?? 0,
     jitter: given.span("jitter") ?? millis(0),
@@ -179,7 +185,7 @@ async function probe(call: Invocation): Promise<number> {
   try {
     await using peer = await RelayPeer.register(endpoint, identity, signal);
     using _ = closeOn(signal, peer);
-    const grant = await peer.pair(crypto.randomUUID().slice(0, 8), given.text("server"));
+    const grant = await peer.pair(crypto.randomUUID().slice(0, 8), given.text("server"), transport);
     await using conn = await openData(endpoint.host, grant, "client", signal);
     const report = probeReport(await measure(conn, run, signal), kept);
     const text = JSON.stringify(report, null, 2);
@@ -204,7 +210,7 @@ async function measure(conn: ByteConn, run: Run, signal: AbortSignal) {
   let finishedNs = nowNs();
   let sentFrames = 0;
   let sending = true;
-  const hearing = forFrames(conn, async (one) => {
+  const hearing = forFrames(conn, run.transport === "srt", async (one) => {
     if (one.type === "ping") await conn.write(encodeVideo({ ...one, type: "pong" }));
     if (one.type !== "echo") return;
     finishedNs = nowNs();
@@ -254,17 +260,20 @@ async function measure(conn: ByteConn, run: Run, signal: AbortSignal) {
   await hearing;
   const sentBytes = sentFrames * (VIDEO_HEADER + run.chunk);
   return {
-    ...{ transport: "zmq", startedNs, finishedNs, sentFrames, sentBytes, echoBytes },
+    ...{ transport: run.transport, startedNs, finishedNs, sentFrames, sentBytes, echoBytes },
     ...{ droppedFrames, samples },
   };
 }
 
+/** @param single Whether each message is a frame: then one that is lost hurts no other. */
 async function forFrames(
   conn: ByteConn,
+  single: boolean,
   act: (frame: VideoFrame) => Promise<void>,
 ): Promise<void> {
-  const reader = new VideoReader();
+  let reader = new VideoReader();
   for (let octets = await conn.read(); octets; octets = await conn.read()) {
+    if (single) reader = new VideoReader();
     reader.feed(octets);
     for (let one = reader.next(); one; one = reader.next()) {
       if (one.kind === "malformed") {

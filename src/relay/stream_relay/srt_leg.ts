@@ -59,9 +59,10 @@ export function helloOfStreamId(
   streamId: string,
   roleOf: (sessionId: string, id: string) => Role | undefined,
 ): Hello | undefined {
-  if (!streamId.startsWith("#!::")) return undefined;
+  const plain = streamId.startsWith("%23") ? unescaped(streamId) : streamId;
+  if (!plain.startsWith("#!::")) return undefined;
   const fields = new Map(
-    streamId.slice(4).split(",").map((part) => {
+    plain.slice(4).split(",").map((part) => {
       const at = part.indexOf("=");
       return [part.slice(0, Math.max(0, at)), part.slice(at + 1)] as const;
     }),
@@ -71,4 +72,14 @@ export function helloOfStreamId(
   if (sessionId === "" || id === "" || role === undefined) return undefined;
   const ticket = fields.get("t") ?? "";
   return { kind: "hello", role, sessionId, id, ticket, ack: false, size: 0 };
+}
+
+/** Some tools hand a stream id on as it stood in a URL. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return text;
+  }
 }
