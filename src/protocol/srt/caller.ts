@@ -20,7 +20,7 @@ import { controlType, isControl, word } from "./packet.ts";
 
 /** How often a handshake is said again. */
 const REPEAT_EVERY = millis(250);
-const SEQUENCE_MASK = 0x3fff_ffff;
+const SEQUENCE_END = 0x7fff_ffff;
 
 /** What a caller needs beside. */
 export interface CallerOptions extends EndpointOptions {
@@ -46,7 +46,8 @@ export class SrtCaller {
   constructor(readonly options: CallerOptions, now: Instant) {
     const { random, secret, connectTimeout } = options;
     this.socketId = randomId(random);
-    this.#sequence = randomId(random) & SEQUENCE_MASK;
+    // Any of 31 bits but the last, which a handshake may not have.
+    this.#sequence = (word(random(4), 0) >>> 1) % SEQUENCE_END;
     this.#keys = secret && Keys.make(secret.passphrase, secret.keyLength, random);
     this.#giveUpAt = after(now, connectTimeout ?? millis(DEFAULT.connectTimeoutMs));
     this.#sayAt = now;

@@ -139,8 +139,8 @@ Deno.test("A thousand runs over bad networks: in order, nothing twice, nothing t
 Deno.test("The sequence wraps, and so does the time stamp, with losses across both", () => {
   const own = bench(5, { loss: 0.05, delay: 10, jitter: 5, twice: 0 });
   // 31 bits: the caller's first number is the last but 50.
-  const high = (size: number) => new Uint8Array(size).fill(0xff);
-  const random = (size: number) => size === 4 ? high(4) : new Uint8Array(size).fill(7);
+  const random = (size: number) =>
+    size === 4 ? Uint8Array.of(0xff, 0xff, 0xff, 0x9c) : new Uint8Array(size).fill(7);
   const caller = new CallingStation({}, random, own.network.now);
   const listener = new ListeningStation({}, random, own.network.now);
   const network = new Network({ loss: 0.05, delay: 10, jitter: 5, twice: 0 }, chance(6));
@@ -151,7 +151,8 @@ Deno.test("The sequence wraps, and so does the time stamp, with losses across bo
   pour(wrapped, 300, 2000);
   network.run(4000);
   assertEquals(numbers(wrapped).length + wrapped.listener.connection!.receiver.stats.dropped, 300);
-  assert(from > 0x3fff_0000);
+  assertEquals(from, 2 ** 31 - 50);
+  assertEquals(caller.connection!.sender.next, 250);
   // 32 bits of microseconds: 71 minutes and 35 seconds after the start of both.
   const late = bench(7, { loss: 0.05, delay: 10, jitter: 5, twice: 0 }, {
     peerIdle: seconds(10_000),
@@ -286,4 +287,62 @@ Deno.test("A sender drops what the receiver could not use any more, and goes on"
   const came = numbers(own);
   assert(own.caller.connection!.sender.stats.dropped > 0);
   assert(came.includes(1999) && came.length > 900, `${came.length} came`);
+});
+
+/** A station whose clock runs at another rate. */
+function skewed(station: CallingStation, rate: number) {
+  const there = (now: number) => 1000 + (now - 1000) * rate as Instant;
+  const back = (at: number) => 1000 + (at - 1000) / rate as Instant;
+  return {
+    receive: (octets: Uint8Array, now: Instant) => station.receive(octets, there(now)),
+    transmit: (now: Instant) => station.transmit(there(now)),
+    expire: (now: Instant) => station.expire(there(now)),
+    get deadline() {
+      return back(station.deadline);
+    },
+    there,
+  };
+}
+
+Deno.test("A sender whose clock runs away is followed: nothing is late after twenty minutes", () => {
+  for (const rate of [1.0002, 0.9998]) {
+    const dice = chance(15);
+    const random = (size: number) =>
+      Uint8Array.from({ length: size }, () => Math.floor(dice() * 256));
+    const network = new Network(CALM, dice);
+    const caller = new CallingStation({}, random, network.now);
+    const listener = new ListeningStation({}, random, network.now);
+    const station = skewed(caller, rate);
+    network.join(station, listener);
+    network.run(1500);
+    // 240 ms apart at the end, twice the latency.
+    const count = 120_000;
+    const next = (index: number) => {
+      if (index === count) return;
+      network.at(2000 + index * 10, (now) => {
+        caller.send(Uint8Array.of(index >> 16, index >> 8, index), station.there(now));
+        next(index + 1);
+      });
+    };
+    next(0);
+    network.run(2000 + count * 10 + 2000);
+    assertEquals(listener.delivered.length, count, `rate ${rate}`);
+    const late = listener.delivered.map(({ at }, index) => at - (2000 + index * 10));
+    const last = late.slice(-1000);
+    assert(Math.min(...last) > 100 && Math.max(...last) < 180, `${Math.min(...last)} ms`);
+  }
+});
+
+Deno.test("Without a limit of its own a sender keeps to its input and what is added to it", () => {
+  const known = bench(16, CALM, { bandwidth: { max: 0, input: 100_000, overhead: 50 } });
+  known.network.run(1500);
+  assertEquals(known.caller.connection!.sender.rate, 150_000);
+  const measured = bench(17, CALM, { bandwidth: { max: 0, input: 0, overhead: 25 } });
+  measured.network.run(1500);
+  assertEquals(measured.caller.connection!.sender.rate, 125_000_000, "nothing is known yet");
+  pour(measured, 3000, 2000, 1, 1000);
+  measured.network.run(5500);
+  const { rate } = measured.caller.connection!.sender;
+  // 1,000 messages a second of 1,000 octets and 44 more, and a quarter.
+  assert(Math.abs(rate / (1_044_000 * 1.25) - 1) < 0.02, `${rate} octets a second`);
 });
