@@ -205,7 +205,7 @@ class SrtEnd implements StreamEnd {
       sent: connection.sender.stats.sent,
       retransmitted: connection.sender.stats.retransmitted,
       "send_dropped": connection.sender.stats.dropped,
-      "key_refreshes": connection.stats.keyRefreshes,
+      "key_refreshes": connection.keyRefreshes,
     };
   }
 

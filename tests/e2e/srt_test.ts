@@ -6,6 +6,7 @@ import { assert, assertEquals } from "../assert.ts";
 import { needs } from "../needs.ts";
 import { freePorts, RelayProcess } from "../relay/busbar.ts";
 import { type Grant, Peer } from "../relay/peer.ts";
+import { SrtConn } from "../../src/app/srt_conn.ts";
 import { executable } from "./harness.ts";
 
 const MESSAGE = 1316;
@@ -233,4 +234,38 @@ Deno.test("The probe measures an SRT session, and the session is shown", async (
   server.kill("SIGTERM");
   assertEquals((await server.status).code, 0);
   await server.stdout.cancel();
+});
+
+Deno.test("An end that asks for a word is given one over SRT too; the operator ends a session", async () => {
+  await using relay = await RelayProcess.start({ ports: 2 });
+  using server = await Peer.register(relay.controlPort, "server", "s1");
+  using client = await Peer.register(relay.controlPort, "client", "c1");
+  const grant = await grantSrt(server, client);
+  const { signal } = new AbortController();
+  const call = async (fields: Record<string, unknown>) => {
+    const conn = await SrtConn.call("127.0.0.1", grant.srt_port, signal);
+    const hello = { "session_id": grant.session_id, ack: true, ...fields };
+    await conn.write(new TextEncoder().encode(`V4HELLO ${JSON.stringify(hello)}\n`));
+    return conn;
+  };
+  const heard = async (conn: SrtConn) => new TextDecoder().decode(await conn.read());
+  await using near = await call({ role: "client", id: "c1" });
+  await using wrong = await call({ role: "server", id: "s1", ticket: "wrong" });
+  assertEquals(await heard(wrong), 'V4ERR {"code":503,"error":"503 ticket_mismatch"}\n');
+  assertEquals(await wrong.read(), undefined, "and closed");
+  await using far = await call({ role: "server", id: "s1" });
+  const answer = `V4OK {"session_id":"${grant.session_id}"}\n`;
+  assertEquals([await heard(near), await heard(far)], [answer, answer]);
+  await near.write(new TextEncoder().encode("through"));
+  assertEquals(await heard(far), "through");
+  await relay.until("the session is shown", async () => {
+    const { detail } = (await relay.status()).services.stream_relay;
+    return detail?.srt_sessions?.length === 1;
+  });
+  const kick = await fetch(`http://127.0.0.1:${relay.controlPort}/relay/kick`, {
+    method: "POST",
+    body: JSON.stringify({ "session_id": grant.session_id }),
+  });
+  assertEquals(await kick.json(), { ok: true });
+  assertEquals([await near.read(), await far.read()], [undefined, undefined]);
 });

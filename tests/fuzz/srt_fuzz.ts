@@ -75,3 +75,57 @@ Deno.test("Hurt packets at both ends of SRT do no more harm than lost ones", () 
     assert(listener.listener.connections <= 8);
   }
 });
+
+Deno.test("Every control packet, cut at every octet, with every bit turned, and too long", () => {
+  const dice = random(SEED + 1);
+  const bytes = (size: number) => Uint8Array.from({ length: size }, () => dice(256));
+  const secret = { passphrase: "correct-horse-battery", keyLength: 32 } as const;
+  const options = { secret, keyRefresh: 100, keyAnnounce: 40 };
+  const calm = { loss: 0.05, delay: 10, jitter: 0, twice: 0 };
+  const network = new Network(calm, () => dice(1_000_000) / 1_000_000);
+  const caller = new CallingStation(options, bytes, network.now);
+  const listener = new ListeningStation(options, bytes, network.now);
+  const kinds = new Map<string, { octets: Uint8Array; to: CallingStation | ListeningStation }>();
+  for (const [station, to] of [[caller, listener], [listener, caller]] as const) {
+    const transmit = station.transmit.bind(station);
+    station.transmit = (now: Instant) => {
+      const octets = transmit(now);
+      if (octets && (octets[0]! & 0x80) !== 0) {
+        kinds.set(`${octets.subarray(0, 4)} ${octets.length} ${to === caller}`, {
+          octets: octets.slice(),
+          to,
+        });
+      }
+      return octets;
+    };
+  }
+  network.join(caller, listener);
+  network.run(1500);
+  for (let index = 0; index < 400; index += 1) {
+    network.at(1500 + index * 2, (now) => void caller.send(Uint8Array.of(index >> 8, index), now));
+  }
+  network.run(3000);
+  assert(kinds.size >= 8, `${kinds.size} kinds of control packets: ${[...kinds.keys()]}`);
+  for (const { octets, to } of kinds.values()) {
+    for (let size = 0; size < octets.length; size += 1) {
+      to.receive(octets.slice(0, size), network.now);
+    }
+    for (let bit = 0; bit < octets.length * 8; bit += 1) {
+      const turned = octets.slice();
+      turned[bit >> 3]! ^= 1 << (bit & 7);
+      // A shutdown that is one is to be obeyed; everything else is not to end anything.
+      const type = (turned[0]! & 0x7f) << 8 | turned[1]!;
+      if ((turned[0]! & 0x80) !== 0 && type === 5) continue;
+      to.receive(turned, network.now);
+    }
+    for (let more = 1; more <= 1400; more += 37) {
+      to.receive(Uint8Array.from([...octets, ...new Uint8Array(more)]), network.now);
+    }
+    network.run(network.now + 50);
+  }
+  const before = listener.delivered.length;
+  network.at(network.now + 1, (now) => void caller.send(Uint8Array.of(9, 9, 9), now));
+  network.run(network.now + 1500);
+  assert(caller.connection?.closed === undefined && listener.connection?.closed === undefined);
+  assert(listener.delivered.length > before, "it still carries");
+});

@@ -9,7 +9,8 @@
 import type { Instant, Millis } from "../../base/time.ts";
 import { CONTROL, DEFAULT, FLAG, HEADER, PAYLOAD_MAX, USER } from "./constants.ts";
 import { readHs, writeHs } from "./handshake.ts";
-import { Keys, type Parity } from "./keys.ts";
+import { KeyRefresh } from "./key_refresh.ts";
+import type { Keys } from "./keys.ts";
 import { advance, distance, unwrap } from "./numbers.ts";
 import {
   controlPacket,
@@ -35,7 +36,6 @@ const KEEPALIVE_AFTER = 1_000_000;
 /** Packets that wait to be sent, beside data. */
 const CONTROLS_MAX = 1024;
 const ACKS_KEPT = 1024;
-const KEY_TRIES = 10;
 const IDLE_LEAST_WINDOW = 2;
 
 /** What both ends have agreed on. */
@@ -78,7 +78,6 @@ export interface ControlStats {
   naks: number;
   malformed: number;
   unknown: number;
-  keyRefreshes: number;
 }
 
 /** One end of a connection. */
@@ -86,9 +85,10 @@ export class SrtConnection {
   readonly sender: SendBuffer;
   readonly receiver: ReceiveBuffer;
   readonly roundTrip = new RoundTrip();
-  readonly stats: ControlStats = { acks: 0, naks: 0, malformed: 0, unknown: 0, keyRefreshes: 0 };
+  readonly stats: ControlStats = { acks: 0, naks: 0, malformed: 0, unknown: 0 };
   closed: CloseReason | undefined;
   readonly #controls: Uint8Array<ArrayBuffer>[] = [];
+  readonly #refresh: KeyRefresh | undefined;
   readonly #ackSequences = new Int32Array(ACKS_KEPT);
   readonly #ackTimes = new Float64Array(ACKS_KEPT);
   #ackNumber = 0;
@@ -103,13 +103,6 @@ export class SrtConnection {
   #saidAt: number;
   #receivesData = false;
   #retries = 0;
-  #keyCount = 0;
-  #keyTries = 0;
-  #keyDueAt = Infinity;
-  #keyPending: Uint8Array<ArrayBuffer> | undefined;
-  #keyNext: Parity | undefined;
-  /** The first packet of the key that is used. */
-  #keyFrom: number | undefined;
   #rateFrom = 0;
   #ratePackets = 0;
   #rateOctets = 0;
@@ -126,12 +119,18 @@ export class SrtConnection {
       timed: delivery === "timed",
       dropLate: delivery !== "reliable",
     }, capacity);
+    this.#refresh = options.keys && new KeyRefresh(options.keys, options);
     this.#ackSent = this.#ackConfirmed = sequence;
     this.#heardAt = this.#saidAt = options.startedAt * 1000;
   }
 
   get socketId(): number {
     return this.options.socketId;
+  }
+
+  /** How often the key that we send with was replaced. */
+  get keyRefreshes(): number {
+    return this.#refresh?.count ?? 0;
   }
 
   get streamId(): string {
@@ -179,7 +178,7 @@ export class SrtConnection {
     if (at - this.#heardAt > peerIdle * 1000) return this.#over("idle");
     if (at >= this.#ackDueAt) this.#fullAck(at);
     if (at >= this.#nakDueAt) this.#periodicNak(at);
-    if (at >= this.#keyDueAt) this.#sayKey(at);
+    if (this.#refresh && at >= this.#refresh.dueAt) this.#sayKey(at);
     if (delivery !== "reliable" && (this.options.peerFlags & FLAG.tooLateDrop) !== 0) {
       const count = this.sender.dropLate(({ origin }) => origin, sendLatency * 1000, at);
       if (count > 0) this.#retries = 0;
@@ -200,7 +199,7 @@ export class SrtConnection {
     const { sender, receiver } = this;
     let at = this.#heardAt + this.options.peerIdle * 1000 + 1;
     at = Math.min(at, this.#saidAt + KEEPALIVE_AFTER, this.#ackDueAt, this.#nakDueAt);
-    at = Math.min(at, this.#keyDueAt, receiver.dueAt ?? Infinity);
+    at = Math.min(at, this.#refresh?.dueAt ?? Infinity, receiver.dueAt ?? Infinity);
     if (this.#controls.length > 0) at = 0;
     if (sender.wants) at = Math.min(at, sender.nextAt);
     if (sender.inFlight > 0) at = Math.min(at, this.#retryAt);
@@ -222,7 +221,7 @@ export class SrtConnection {
     if (!taken) return undefined;
     const { packet, again } = taken;
     if (again) packet.view.setUint32(4, packet.view.getUint32(4) | WORD.resent);
-    else this.#encrypt(packet, at);
+    else this.#refresh?.encrypt(packet, this.sender.first, at);
     this.#saidAt = at;
     return packet.octets.subarray(0, HEADER + packet.length);
   }
@@ -442,51 +441,13 @@ export class SrtConnection {
     } else if (subtype === USER.kmRequest && keys && keys.renew(contents)) {
       this.#raw(CONTROL.user, USER.kmResponse, contents, at);
     } else if (subtype === USER.kmResponse) {
-      const pending = this.#keyPending;
-      const same = pending?.length === contents.length &&
-        pending.every((octet, index) => octet === contents[index]);
-      if (!same) return;
-      this.#keyPending = undefined;
-      this.#keyDueAt = Infinity;
+      this.#refresh?.confirm(contents);
     } else this.stats.malformed += 1;
   }
 
-  #encrypt(packet: Packet, at: number): void {
-    const { keys, keyRefresh, keyAnnounce, random } = this.options;
-    if (!keys) return;
-    this.#keyCount += 1;
-    // The key of that parity is not replaced while packets of it may be sent again.
-    const settled = this.#keyFrom === undefined ||
-      distance(this.#keyFrom, this.sender.first) >= 0;
-    if (this.#keyNext === undefined && settled && this.#keyCount >= keyRefresh - keyAnnounce) {
-      this.#keyNext = keys.active === "even" ? "odd" : "even";
-      keys.sending[this.#keyNext] = random(keys.length);
-      this.#keyPending = new Uint8Array(keys.material());
-      this.#keyTries = 0;
-      this.#sayKey(at);
-    }
-    // A key that the peer has not confirmed is of no use to it.
-    if (this.#keyNext !== undefined && !this.#keyPending && this.#keyCount >= keyRefresh) {
-      keys.active = this.#keyNext;
-      this.#keyFrom = packet.sequence;
-      this.#keyNext = undefined;
-      this.#keyCount = 0;
-      this.stats.keyRefreshes += 1;
-    }
-    const bits = keys.active === "even" ? WORD.evenKey : WORD.oddKey;
-    packet.view.setUint32(4, packet.view.getUint32(4) | bits);
-    keys.crypt(packet.payload, packet.sequence, keys.sending[keys.active]);
-  }
-
   #sayKey(at: number): void {
-    if (!this.#keyPending) {
-      this.#keyDueAt = Infinity;
-      return;
-    }
-    this.#keyTries += 1;
-    this.#raw(CONTROL.user, USER.kmRequest, this.#keyPending, at);
-    const pause = this.#keyTries < KEY_TRIES ? 1.5 * this.roundTrip.smoothed : KEEPALIVE_AFTER;
-    this.#keyDueAt = at + Math.max(NAK_LEAST, pause);
+    const material = this.#refresh?.say(at, this.roundTrip.smoothed);
+    if (material) this.#raw(CONTROL.user, USER.kmRequest, material, at);
   }
 
   #measureRate(length: number, at: number): void {

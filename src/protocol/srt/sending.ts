@@ -165,7 +165,8 @@ export class SendBuffer {
    * @returns `old` when it begins before what is kept; undefined when it was never sent.
    */
   lost(first: number, last: number): "kept" | "old" | undefined {
-    if (distance(last, this.#next) <= 0) return undefined;
+    // Both: a range that goes half round the circle ends before where it begins.
+    if (distance(last, this.#next) <= 0 || distance(first, this.#next) <= 0) return undefined;
     const old = distance(this.#first, first) < 0;
     const from = old ? this.#first : first;
     if (distance(from, last) >= 0) this.#losses.add(from, last);

@@ -8,7 +8,7 @@ import type { Log } from "../../base/log.ts";
 import { after, type Instant, type Millis, millis, seconds } from "../../base/time.ts";
 import type { HotPlatform, Pollable } from "../../platform/hot.ts";
 import type { StreamPoller } from "../../platform/streams.ts";
-import { type Hello, Rendezvous } from "../../protocol/v4relay/mod.ts";
+import { CODE, type Hello, refuse, Rendezvous } from "../../protocol/v4relay/mod.ts";
 import { PacketPool, type Secret, SrtListener, UNLIMITED } from "../../protocol/srt/mod.ts";
 import type { Ending, FromPlane, Reserve, ToPlane } from "./letters.ts";
 import { helloOfStreamId, readFirst, SrtLeg } from "./srt_leg.ts";
@@ -259,11 +259,15 @@ export class SrtPlane implements Disposable {
         session: hello.sessionId,
         role: hello.role,
       });
+      this.#say(leg, "V4ERR", refuse(CODE.conflict, meeting.why), now);
       return this.#close(leg, now);
     }
     if (meeting.kind === "waiting") {
       const former = meeting.replaced === undefined ? undefined : this.#legs.get(meeting.replaced);
-      if (former) this.#close(former, now);
+      if (former) {
+        this.#say(former, "V4ERR", refuse(CODE.conflict, "replaced"), now);
+        this.#close(former, now);
+      }
       this.tools.tell({ kind: "waiting", port, sessionId: hello.sessionId });
       return;
     }
@@ -277,6 +281,7 @@ export class SrtPlane implements Disposable {
     const session = new SrtSession(sessionId, port, id, server, client, now, reliable);
     reserve.occupied = true;
     server.session = client.session = session;
+    for (const leg of [server, client]) this.#say(leg, "V4OK", { "session_id": sessionId }, now);
     this.sessions.set(sessionId, session);
     const { counters, tell, log } = this.tools;
     counters.add("srt_sessions_started");
@@ -288,6 +293,17 @@ export class SrtPlane implements Disposable {
       server: `${id.server} ${server.remote}`,
       client: `${id.client} ${client.remote}`,
     });
+  }
+
+  /** A word for who asked for one, in front of everything else. */
+  #say(leg: SrtLeg, word: string, fields: object, now: Instant): void {
+    if (!leg.hello?.ack) return;
+    const { kind: _, ...told } = fields as { kind?: unknown };
+    const line = new TextEncoder().encode(`${word} ${JSON.stringify(told)}\n`);
+    const packet = this.#pool.take();
+    packet.length = line.length;
+    packet.payload.set(line);
+    if (!leg.connection.send(packet, now)) this.#pool.give(packet);
   }
 
   #end(session: SrtSession, how: Ending, now: Instant): void {
@@ -336,7 +352,8 @@ export class SrtPlane implements Disposable {
   #close(leg: SrtLeg, now: Instant): void {
     if (!this.#legs.delete(leg.token)) return;
     this.#meeting.gone(leg.port, leg.token);
-    this.#leaving.set(leg, now);
+    const words = leg.connection.sender.size > 0 ? LAST_WORDS : 0;
+    this.#leaving.set(leg, after(now, millis(words)));
   }
 
   #count(session: SrtSession): void {
