@@ -51,8 +51,11 @@ export interface LinkOptions {
   readonly mtu?: number;
 }
 
-/** Names of namespaces that this process has to remove. */
-const living = new Set<string>();
+/**
+ * Namespaces that this process has to remove, by name, and what it has started in each. A child that
+ * has just been started may not be inside yet, and nobody would find it there.
+ */
+const living = new Map<string, Set<Deno.ChildProcess>>();
 let prepared = false;
 
 /** A network namespace with `lo` up and without IPv6. Disposing kills what runs in it. */
@@ -73,13 +76,17 @@ export class Namespace implements Disposable {
    */
   spawn(command: readonly string[], options: SpawnOptions = {}): Deno.ChildProcess {
     const [file, ...args] = this.#inside(command);
-    return new Deno.Command(file!, {
+    const child = new Deno.Command(file!, {
       args,
       stdin: "null",
       stdout: "inherit",
       stderr: "inherit",
       ...options,
     }).spawn();
+    const own = living.get(this.name);
+    own?.add(child);
+    void child.status.then(() => own?.delete(child));
+    return child;
   }
 
   /** Writes a file below /proc/sys/net as the namespace sees it. */
@@ -96,8 +103,10 @@ export class Namespace implements Disposable {
 
   /** Kills what runs in it, and removes it with all its interfaces. A second call does nothing. */
   [Symbol.dispose](): void {
-    if (!living.delete(this.name)) return;
-    remove(this.name);
+    const children = living.get(this.name);
+    if (!children) return;
+    living.delete(this.name);
+    remove(this.name, children);
   }
 
   #inside(command: readonly string[]): string[] {
@@ -119,7 +128,7 @@ export class Pair implements Disposable {
 export function createNamespace(): Namespace {
   prepare();
   const name = `${PREFIX}-${Deno.pid}-${startOf(Deno.pid)}-${word()}`;
-  living.add(name);
+  living.set(name, new Set());
   run(["ip", "netns", "add", name]);
   const namespace = new Namespace(name);
   try {
@@ -231,11 +240,18 @@ function prepare(): void {
 }
 
 function removeAll(): void {
-  for (const name of living) remove(name);
+  for (const [name, children] of living) remove(name, children);
   living.clear();
 }
 
-function remove(name: string): void {
+function remove(name: string, children: Iterable<Deno.ChildProcess> = []): void {
+  for (const child of children) {
+    try {
+      child.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // It has ended already.
+    }
+  }
   // Deleting the name alone would leave the namespace alive for as long as a process is in it.
   const deadline = Date.now() + KILL_WAIT_MS;
   for (;;) {

@@ -218,13 +218,21 @@ class SrtEnd implements StreamEnd {
 
   #endpoint(options: URLSearchParams, startedAt: Instant): EndpointOptions {
     const latency = millis(wholeOf(options, "latency", 0, 65_535) ?? LATENCY_DEFAULT);
-    const maxbw = wholeOf(options, "maxbw", 0, 2 ** 31) ?? 0;
+    const maxbw = wholeOf(options, "maxbw", 0, 2 ** 31);
+    const input = wholeOf(options, "inputbw", 0, 2 ** 31);
+    const overhead = wholeOf(options, "oheadbw", 5, 100) ?? 25;
+    // As libsrt has it: without a limit, by what comes in where that is told or asked for.
+    const relative = maxbw === 0 || (maxbw === undefined && input !== undefined);
     const reliable = options.get("tlpktdrop") === "0" || options.get("transtype") === "file";
     return {
       receiveLatency: latency,
       peerLatency: latency,
       delivery: reliable ? "reliable" : "timed",
-      bandwidth: maxbw > 0 ? { max: maxbw, input: 0, overhead: 25 } : UNLIMITED,
+      bandwidth: relative
+        ? { max: 0, input: input ?? 0, overhead }
+        : maxbw === undefined
+        ? UNLIMITED
+        : { max: maxbw, input: 0, overhead },
       connectTimeout: millis(wholeOf(options, "conntimeo", 1, 600_000) ?? 3000),
       pool: this.#pool,
       random: (size) => crypto.getRandomValues(new Uint8Array(size)),

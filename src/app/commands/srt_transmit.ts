@@ -19,7 +19,8 @@ export const srtTransmitCommand: Command = {
   summary: "Carries a stream between srt://, udp://, file:// and - (standard input and output)",
   details: "An srt:// address with a host calls, one without (srt://:9000) listens; ?mode= says " +
     "otherwise. Options behind the question mark: latency (ms), streamid, passphrase, pbkeylen, " +
-    "maxbw (octets/s), conntimeo (ms), kmrefreshrate, kmpreannounce, transtype=file (reliable).\n\n" +
+    "maxbw, inputbw (octets/s; 0: as it comes), oheadbw (percent), conntimeo (ms), " +
+    "kmrefreshrate, kmpreannounce, transtype=file (reliable).\n\n" +
     "Ends with its source, or on Ctrl-C. Exit code 1 when a connection is refused or lost.",
   options: [
     { name: "chunk", value: "N", summary: "Octets of a message out of a file; 1316 if absent" },
