@@ -52,8 +52,8 @@ export interface LinkOptions {
 }
 
 /**
- * Namespaces that this process has to remove, by name, and what it has started in each. A child that
- * has just been started may not be inside yet, and nobody would find it there.
+ * Namespaces that this process has to remove, by name, and what it has started in each. A child
+ * that has just been started may not be inside yet, and nobody would find it there.
  */
 const living = new Map<string, Set<Deno.ChildProcess>>();
 let prepared = false;

@@ -1,12 +1,12 @@
 // deno-lint-ignore-file no-console -- its output is a table for people
 /**
  * `deno task bench [--rounds 7] [--path JSON]`, with `--control`, `--others`, `--collector`,
- * `--streams` or `--srt`: busbar against the same loop in C. Two namespaces joined by a veth, both bridges in both, GOOSE
- * frames of 200 octets, contenders taking turns inside each round. A table with the bar beside each
- * figure is printed, and all numbers go to `dist/bench/*.json`. Nothing is asserted here: a machine
- * with neighbors gives figures that need reading. With `--control` the C loop stands in busbar's
- * place too: what the ratios are then is the noise. `others.ts`, `collector.ts`, `streams.ts`
- * and `srt.ts` tell what the others do.
+ * `--streams` or `--srt`: busbar against the same loop in C. Two namespaces joined by a veth, both
+ * bridges in both, GOOSE frames of 200 octets, contenders taking turns inside each round. A table
+ * with the bar beside each figure is printed, and all numbers go to `dist/bench/*.json`. Nothing is
+ * asserted here: a machine with neighbors gives figures that need reading. With `--control` the C
+ * loop stands in busbar's place too: what the ratios are then is the noise. `others.ts`,
+ * `collector.ts`, `streams.ts` and `srt.ts` tell what the others do.
  *
  * Needs root, gcc, ip, and the executable (`deno task build`, or `BUSBAR_E2E=source`).
  * @module

@@ -1,6 +1,6 @@
 /**
- * The keys that we send with, and how they are replaced while octets flow: a new one is announced in
- * good time, said again until the peer confirms it, and only then used. §6.1.6
+ * The keys that we send with, and how they are replaced while octets flow: a new one is announced
+ * in good time, said again until the peer confirms it, and only then used. §6.1.6
  * @module
  */
 import type { Keys, Parity } from "./keys.ts";
