@@ -56,6 +56,8 @@ export function compileArgs(program: Program, target: Target, out: string): stri
     "compile",
     "-A",
     "--quiet",
+    // As in head.sh.
+    "--v8-flags=--max-semi-space-size=4",
     ...include,
     "--target",
     target.triple,

@@ -95,8 +95,9 @@ class Listener implements StreamListener {
     set(fd, "TCP_KEEPIDLE", KEEPALIVE.idle);
     set(fd, "TCP_KEEPINTVL", KEEPALIVE.interval);
     set(fd, "TCP_KEEPCNT", KEEPALIVE.count);
-    if (sendBuffer > 0) buffer(fd, "SND", sendBuffer);
-    if (receiveBuffer > 0) buffer(fd, "RCV", receiveBuffer);
+    // The kernel doubles what it is asked for, and tells it doubled: so it grants what was meant.
+    if (sendBuffer > 0) buffer(fd, "SND", sendBuffer / 2);
+    if (receiveBuffer > 0) buffer(fd, "RCV", receiveBuffer / 2);
     call("bind", libc().bind(fd.number, name, name.length), `Cannot bind to ${where}`);
     call("listen", libc().listen(fd.number, backlog), `Cannot listen on ${where}`);
     undo.move();

@@ -52,8 +52,12 @@ const TCP = section({
   rcvhwm: integer(1, 1_000_000).default(10_000).describe(
     "Buffers of 4 KiB that are taken from one sender before others have their turn; up to 1024",
   ),
-  sndbuf: size(0, BUFFER_MAX).prefault("2MiB").describe("Send buffer; 0B: as the kernel thinks"),
-  rcvbuf: size(0, BUFFER_MAX).prefault("2MiB").describe("Receive buffer; 0B: as the kernel thinks"),
+  sndbuf: size(0, BUFFER_MAX).prefault("2MiB").describe(
+    "Send buffer, as the kernel counts; 0B: as it thinks",
+  ),
+  rcvbuf: size(0, BUFFER_MAX).prefault("2MiB").describe(
+    "Receive buffer, as the kernel counts; 0B: as it thinks",
+  ),
   linger: duration(seconds(0), seconds(600)).prefault("0s").describe(
     "How long a session that was cut may still deliver what was sent; 0s: reset. Never a clean end",
   ),
