@@ -49,7 +49,7 @@ export class Datagrams implements DatagramPort {
       linux.count = 0;
       return -errno();
     }
-    linux.received(count, true);
+    linux.receivedFrom(count);
     return count;
   }
 

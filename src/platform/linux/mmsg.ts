@@ -145,14 +145,20 @@ export class LinuxBatch implements FrameBatch {
     }
   }
 
+  /** Takes over lengths, sources and ports after `recvmmsg` returned `count`. */
+  receivedFrom(count: number): void {
+    this.received(count, true);
+    for (let slot = 0; slot < count; slot += 1) {
+      this.port[slot] = this.#nameView.getUint16(slot * SIZE.sockaddrIn + 2);
+    }
+  }
+
   /** Takes over lengths and sources after `recvmmsg` returned `count`. */
   received(count: number, withSource: boolean): void {
     for (let slot = 0; slot < count; slot += 1) {
       const cut = (this.#headerWords[slot * 16 + FLAGS]! & MSG_TRUNC) !== 0;
       this.length[slot] = cut ? this.slotSize + 1 : this.#headerWords[slot * 16 + MSG_LEN]!;
-      if (!withSource) continue;
-      this.port[slot] = this.#nameView.getUint16(slot * SIZE.sockaddrIn + 2);
-      this.source[slot] = this.#nameView.getUint32(slot * SIZE.sockaddrIn + 4);
+      if (withSource) this.source[slot] = this.#nameView.getUint32(slot * SIZE.sockaddrIn + 4);
     }
     this.count = count;
   }
