@@ -5,6 +5,7 @@
 import { AppError, ConfigError, LinkDownError, ProtocolError } from "../base/errors.ts";
 import { readConfig } from "../kernel/config.ts";
 import type { Json } from "../kernel/registry.ts";
+import { SYSTEM_FILES } from "../platform/files.ts";
 import type { Endpoint } from "../platform/ports.ts";
 import type { Invocation, Option } from "./command.ts";
 import { CONFIG_OPTION, findConfig } from "./config_file.ts";
@@ -60,7 +61,7 @@ export async function controlTarget(call: Invocation): Promise<ControlTarget> {
   return {
     endpoint: reachable(listen),
     token: token ?? config?.control.token,
-    tls: trusted === undefined ? undefined : [await Deno.readTextFile(trusted)],
+    tls: trusted === undefined ? undefined : [await SYSTEM_FILES.read(trusted)],
   };
 }
 

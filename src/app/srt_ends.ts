@@ -4,7 +4,7 @@
  * @module
  */
 import { parseIpv4 } from "../base/address.ts";
-import { LinkDownError } from "../base/errors.ts";
+import { AppError, describe, LinkDownError, OsError } from "../base/errors.ts";
 import { type Instant, millis } from "../base/time.ts";
 import type { DatagramPort, FrameBatch } from "../platform/hot.ts";
 import { createHotPlatform } from "../platform/linux/hot_platform.ts";
@@ -322,14 +322,18 @@ class FileEnd implements StreamEnd {
   }
 
   static async open(path: string, way: "source" | "target", chunk: number): Promise<FileEnd> {
-    if (way === "source") {
-      const stream = path === "-" ? Deno.stdin.readable : (await Deno.open(path)).readable;
-      return new FileEnd(stream.getReader(), undefined, chunk);
+    try {
+      if (way === "source") {
+        const stream = path === "-" ? Deno.stdin.readable : (await Deno.open(path)).readable;
+        return new FileEnd(stream.getReader(), undefined, chunk);
+      }
+      const output = path === "-"
+        ? Deno.stdout
+        : await Deno.open(path, { write: true, create: true, truncate: true });
+      return new FileEnd(undefined, output, chunk);
+    } catch (error) {
+      throw fileFault("open", path, error);
     }
-    const output = path === "-"
-      ? Deno.stdout
-      : await Deno.open(path, { write: true, create: true, truncate: true });
-    return new FileEnd(undefined, output, chunk);
   }
 
   get drained(): boolean {
@@ -347,9 +351,11 @@ class FileEnd implements StreamEnd {
     return true;
   }
 
-  /** @throws What reading or writing has failed with. */
+  /** @throws OsError when reading or writing has failed. */
   work(): void {
-    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#fault !== undefined) {
+      throw fileFault(this.input ? "read" : "write", "the stream", this.#fault);
+    }
     if (!this.output || this.#queue.length === 0) return;
     this.#writing ??= this.#empty(this.output).catch((error: unknown) => {
       this.#fault = error;
@@ -394,6 +400,14 @@ class FileEnd implements StreamEnd {
     }
     this.ended = true;
   }
+}
+
+/** What the system says, as an error of one line. */
+function fileFault(what: string, path: string, error: unknown): AppError {
+  const { code } = error as { code?: unknown };
+  const errno = typeof code === "string" ? code : "EIO";
+  const why = describe(error);
+  return new OsError("srt.file", `Cannot ${what} ${path}: ${why}`, { errno }, { cause: error });
 }
 
 function wholeOf(

@@ -269,3 +269,33 @@ Deno.test("An end that asks for a word is given one over SRT too; the operator e
   assertEquals(await kick.json(), { ok: true });
   assertEquals([await near.read(), await far.read()], [undefined, undefined]);
 });
+
+Deno.test("What cannot be opened is told in one line, and no bug", async () => {
+  for (const [from, to] of [["file:///nowhere/x", "-"], ["-", "file:///nowhere/x"]] as const) {
+    const child = transmit(from, to);
+    if (from === "-") await child.stdin.close();
+    const { code, text } = await wordsOf(child);
+    assertEquals([code, text.trim().split("\n").length], [1, 1], text);
+    assert(text.includes("Cannot open /nowhere/x"), text);
+  }
+});
+
+Deno.test("A second relay on the same ports waits, says what to do, and takes over when it can", async () => {
+  await using first = await RelayProcess.start({ ports: 2 });
+  const tcp = { "port_range": `${first.firstPort}-${first.firstPort + 1}` };
+  await using second = await RelayProcess.start({ ports: 2, tcp, eager: true });
+  await second.until("the reason is told", async () => {
+    try {
+      const { why } = (await second.status()).services.stream_relay;
+      return /another program has it; set tcp.port_range/.test(why ?? "");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // It does not listen yet.
+      return false;
+    }
+  });
+  assertEquals((await first.status()).services.stream_relay.state, "up");
+  await first.end("SIGKILL");
+  await second.until("it has taken over", async () => {
+    return (await second.status()).services.stream_relay.state === "up";
+  });
+});

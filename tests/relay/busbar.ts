@@ -47,6 +47,8 @@ export interface RelayOptions {
   readonly srt?: Record<string, unknown>;
   readonly control?: Record<string, unknown>;
   readonly env?: Record<string, string>;
+  /** Return as soon as the process exists. */
+  readonly eager?: boolean;
 }
 
 /** A relay that runs. Disposing kills it. */
@@ -102,6 +104,7 @@ export class RelayProcess implements AsyncDisposable {
         },
       },
     }, options.env ?? {});
+    if (options.eager) return process;
     try {
       await process.until("the relay is up", () => process.log.includes('"service.up"'), START_MS);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { AppError, describe, LinkDownError } from "../../base/errors.ts";
 import { type Millis, millis, seconds } from "../../base/time.ts";
 import { pause, SystemClock } from "../../platform/clock.ts";
+import { SYSTEM_FILES } from "../../platform/files.ts";
 import type { ByteConn, Endpoint } from "../../platform/ports.ts";
 import {
   encodeVideo,
@@ -190,7 +191,7 @@ async function probe(call: Invocation): Promise<number> {
     const report = probeReport(await measure(conn, run, signal), kept);
     const text = JSON.stringify(report, null, 2);
     const file = given.text("report");
-    if (file !== undefined) await Deno.writeTextFile(file, `${text}\n`);
+    if (file !== undefined) await SYSTEM_FILES.replace(file, `${text}\n`);
     terminal.out(text);
     return report.echo_frames === 0 ? EXIT.failed : EXIT.ok;
   } catch (error) {

@@ -1,17 +1,11 @@
 /** `busbar relay sessions`: the sessions that run through the relay of the running busbar. */
-import { describe, LinkDownError } from "../../base/errors.ts";
 import { roughSize } from "../../base/size.ts";
-import { millis, seconds } from "../../base/time.ts";
 import type { Json } from "../../kernel/registry.ts";
-import { pause, SystemClock } from "../../platform/clock.ts";
-import { Arguments } from "../arguments.ts";
 import { ControlClient, controlTarget, TARGET_OPTIONS } from "../client.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
 import { table } from "../table.ts";
+import { showOrWatch, WATCH_OPTION } from "../watching.ts";
 
-const WATCH_DEFAULT = seconds(2);
-const WATCH_MIN = millis(200);
-const REPAINT = "\x1b[H\x1b[2J";
 const NAME = "relay sessions";
 
 /** One session, as /status has it. */
@@ -41,37 +35,12 @@ export const relaySessionsCommand: Command = {
   details: "UP is from the client to the server. WAIT is what a receiver has not taken yet.",
   options: [
     { name: "json", summary: "Prints the sessions as JSON" },
-    {
-      name: "watch",
-      short: "w",
-      value: "[SPAN]",
-      summary: "Shows them again every 2s, or --watch=SPAN, until Ctrl-C",
-    },
+    WATCH_OPTION,
     ...TARGET_OPTIONS,
   ],
   args: [],
   examples: ["busbar relay sessions --watch"],
-  async run(call: Invocation): Promise<number> {
-    const { options, terminal, signal } = call;
-    const client = new ControlClient(await controlTarget(call));
-    if (options.watch === undefined || options.watch === false) return await show(client, call);
-    const asked = options.watch === true ? WATCH_DEFAULT : new Arguments(NAME, call).span("watch");
-    const every = millis(Math.max(WATCH_MIN, asked ?? WATCH_DEFAULT));
-    const clock = new SystemClock();
-    let code: number = EXIT.ok;
-    while (!signal.aborted) {
-      if (terminal.interactive) terminal.raw(new TextEncoder().encode(REPAINT));
-      try {
-        code = await show(client, call);
-      } catch (error) {
-        if (!(error instanceof LinkDownError)) throw error;
-        terminal.out(describe(error));
-        code = EXIT.failed;
-      }
-      await pause(clock, every, signal);
-    }
-    return code;
-  },
+  run: (call) => showOrWatch(NAME, call, show),
 };
 
 /** Ends one session. */

@@ -55,7 +55,9 @@ export class DataPlane implements AsyncDisposable {
     });
     const ports = await Promise.race([
       this.#listening.promise,
-      this.#worker.ended.then((): readonly number[] => []),
+      this.#worker.ended.then((): readonly number[] => [], (error) => {
+        throw withRemedy(error, part);
+      }),
     ]);
     if (tls) this.#front = await TlsFront.open(ctx, config, tls, ports);
   }
@@ -122,4 +124,18 @@ function srtConfig({ srt, tcp, auth }: Config): SrtPlaneConfig {
     pendingTimeout: tcp.pendingTimeout,
     ticketsNeeded: auth.tickets === "required",
   };
+}
+
+/** A port that cannot be had, with what to do about it. */
+function withRemedy(error: unknown, part: "tcp" | "srt"): unknown {
+  if (!(error instanceof OsError)) return error;
+  const remedies: Readonly<Record<string, string>> = {
+    EADDRINUSE: `another program has it; set ${part}.port_range to ports that are free`,
+    EADDRNOTAVAIL: `this host has no such address; set ${part}.address to one that it has`,
+    EACCES: `set ${part}.port_range to ports above 1023, or give CAP_NET_BIND_SERVICE`,
+    EMFILE: "no more descriptors; raise LimitNOFILE",
+  };
+  const remedy = remedies[String(error.detail.errno)];
+  if (remedy === undefined) return error;
+  return new OsError(error.code, `${error.message}: ${remedy}`, error.detail, { cause: error });
 }
