@@ -19,7 +19,8 @@ export const WATCH_OPTION: Option = {
 };
 
 /**
- * Shows once, or with `--watch` until it is interrupted; then a busbar that is away is shown as that.
+ * Shows once, or with `--watch` until it is interrupted; then a busbar that is away is shown as
+ * that.
  * @param name Of the command, for what is wrong with its options.
  */
 export async function showOrWatch(
