@@ -30,6 +30,8 @@ const CHUNK_DEFAULT = 1316;
 const TTL = 64;
 const LOOPBACK = 0x7f00_0001;
 const QUEUE_MAX = 4096;
+/** How long a peer may take to read what is due, before the connection goes, and that with it. */
+const READ_WITHIN = 300;
 
 /** What stands before a question mark, and what stands behind it. */
 interface Address {
@@ -165,7 +167,8 @@ class SrtEnd implements StreamEnd {
 
   /** The peer still holds what it has until it is due, and would lose it with the connection. */
   get drained(): boolean {
-    return this.ended || this.#leftAt + (this.#connection?.options.sendLatency ?? 0) < this.#now;
+    const due = this.#leftAt + (this.#connection?.options.sendLatency ?? 0);
+    return this.ended || due + READ_WITHIN < this.#now;
   }
 
   read(now: Instant): Uint8Array | undefined {
