@@ -5,6 +5,8 @@
  */
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { decodeIec104Command } from "./commands/decode_iec104.ts";
+import { decodeSrtCommand } from "./commands/decode_srt.ts";
 import { decodeRelayCommand } from "./commands/decode_relay.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
 import { configImportCommand } from "./commands/config_import.ts";
@@ -43,6 +45,8 @@ export const COMMANDS: readonly Command[] = [
   relayChaosCommand,
   srtTransmitCommand,
   decodeGooseCommand,
+  decodeIec104Command,
   decodeRelayCommand,
+  decodeSrtCommand,
   completionCommand(() => COMMANDS),
 ];

@@ -21,13 +21,12 @@ import { V1_HEADER } from "../../protocol/goose_tunnel/mod.ts";
 import { Arguments } from "../arguments.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
 import { hex16 } from "../goose_frames.ts";
+import { hexOctets, hexText } from "../hex_octets.ts";
 
 const NAME = "decode goose";
 /** As what octets can be read. */
 const FORMS = ["frame", "tunnel", "message", "pdu"] as const;
 type Form = (typeof FORMS)[number];
-/** Hex digits that are read; the largest datagram there is. */
-const DIGITS_MAX = 2 * 65_535;
 
 /** The command. */
 export const decodeGooseCommand: Command = {
@@ -47,11 +46,7 @@ export const decodeGooseCommand: Command = {
 
 function decode(call: Invocation): number {
   const given = new Arguments(NAME, call);
-  const digits = call.args.join("").replace(/0x|[\s:.,-]/gi, "");
-  if (!/^[0-9a-f]+$/i.test(digits) || digits.length % 2 !== 0 || digits.length > DIGITS_MAX) {
-    given.fail("The octets must be pairs of hexadecimal digits");
-  }
-  const octets = Uint8Array.from(digits.match(/../g)!, (pair) => parseInt(pair, 16));
+  const octets = hexOctets(given);
   const form = (given.text("as") as Form | undefined) ?? guess(octets);
   const read = READERS[form](octets);
   const { terminal } = call;
@@ -62,7 +57,9 @@ function decode(call: Invocation): number {
     for (const line of treeOf(read)) terminal.out(line);
     if (wrong !== undefined) {
       const found = octets[wrong.offset];
-      const is = found === undefined ? "the end" : hexOf(octets.subarray(wrong.offset).slice(0, 8));
+      const is = found === undefined
+        ? "the end"
+        : hexText(octets.subarray(wrong.offset).slice(0, 8));
       terminal.out(`Malformed: ${wrong.code} at octet ${wrong.offset} (${is})`);
     }
   }
@@ -113,7 +110,7 @@ const READERS: Readonly<Record<Form, (octets: Uint8Array) => Read>> = {
     }
     const view = new DataView(octets.buffer);
     const tunnel: Tunnel = {
-      source: hexOf(octets.subarray(0, 6)).replaceAll(" ", ":"),
+      source: hexText(octets.subarray(0, 6)).replaceAll(" ", ":"),
       sentMicros: Number(view.getBigUint64(6)),
       tagged: view.getUint16(14) !== 0,
       vlan: view.getUint16(16) & 0xfff,
@@ -174,7 +171,7 @@ function pduTree(pdu: GoosePdu): string[] {
     `  timeAllowedtoLive  ${pdu.timeAllowedToLive} ms`,
     `  datSet             ${shown(pdu.datSet)}`,
     ...(pdu.goId === undefined ? [] : [`  goID               ${shown(pdu.goId)}`]),
-    `  t                  ${formatTime(pdu.t)} quality 0x${hexOf([pdu.t.quality])}${flags}`,
+    `  t                  ${formatTime(pdu.t)} quality 0x${hexText([pdu.t.quality])}${flags}`,
     `  stNum              ${pdu.stNum}`,
     `  sqNum              ${pdu.sqNum}`,
     `  simulation         ${pdu.simulation}`,
@@ -243,8 +240,4 @@ function pduJson(pdu: GoosePdu): JsonObject {
 function timeOf(micros: number): string {
   const date = new Date(micros / 1000);
   return Number.isNaN(date.getTime()) ? `${micros} us` : date.toISOString();
-}
-
-function hexOf(octets: ArrayLike<number>): string {
-  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join(" ");
 }
