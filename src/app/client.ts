@@ -109,15 +109,24 @@ export class ControlClient {
     throw refusal(status, body);
   }
 
-  /** Any request, with its status. @throws LinkDownError when nothing answers. */
-  async request(method: string, path: string, value?: Json): Promise<ControlAnswer> {
+  /**
+   * Any request, with its status.
+   * @param patience Milliseconds to wait for the answer.
+   * @throws LinkDownError when nothing answers.
+   */
+  async request(
+    method: string,
+    path: string,
+    value?: Json,
+    patience = ANSWER_MS,
+  ): Promise<ControlAnswer> {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
     const body = value === undefined ? {} : { body: JSON.stringify(value) };
     let text: string;
     let status: number;
     try {
-      const signal = AbortSignal.timeout(ANSWER_MS);
+      const signal = AbortSignal.timeout(patience);
       const client = this.#http ? { client: this.#http } : {};
       const options = { method, headers, signal, ...body, ...client };
       const response = await fetch(this.#base + path, options);

@@ -7,6 +7,13 @@ import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { decodeIec104Command } from "./commands/decode_iec104.ts";
 import { decodeSrtCommand } from "./commands/decode_srt.ts";
+import {
+  pointAuditCommand,
+  pointListCommand,
+  pointSetCommand,
+  pointWatchCommand,
+} from "./commands/points.ts";
+import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
 import { decodeRelayCommand } from "./commands/decode_relay.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
 import { configImportCommand } from "./commands/config_import.ts";
@@ -33,6 +40,12 @@ export const COMMANDS: readonly Command[] = [
   reloadCommand,
   traceCommand,
   ...serviceCommands,
+  pointListCommand,
+  pointWatchCommand,
+  pointSetCommand,
+  pointAuditCommand,
+  pointImportCommand,
+  pointExportCommand,
   ...gooseStatusCommands,
   gooseStreamsCommand,
   gooseSendCommand,

@@ -13,16 +13,17 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
   { title: "Run", words: ["run", "service"] },
   { title: "Configure", words: ["check", "config", "completion"] },
   { title: "Observe", words: ["status", "reload", "trace"] },
-  { title: "Field", words: ["goose", "relay", "srt", "decode"] },
+  { title: "Field", words: ["points", "goose", "relay", "srt", "decode"] },
 ];
 
 /** One line for each first word that several commands share. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   config: "Work with the file",
   decode: "Show what octets mean, offline",
+  points: "Points",
   goose: "Check, watch, publish and subscribe GOOSE",
   srt: "Carry a stream over SRT",
-  relay: "Watch, measure and torment the stream relay",
+  relay: "The stream relay",
   service: "busbar as a systemd service",
 };
 

@@ -11,7 +11,6 @@ import { ControlPort } from "../kernel/control.ts";
 import { Registry } from "../kernel/control_registry.ts";
 import type { LogHub } from "../kernel/log.ts";
 import type { Neighbor, Neighbors } from "../kernel/module.ts";
-import type { Sample } from "../points/points.ts";
 import type { ControlConfig } from "../kernel/settings.ts";
 import { installNodeRoutes, type NodeView, type ServiceView } from "../kernel/status.ts";
 import { Supervisor } from "../kernel/supervisor.ts";
@@ -20,6 +19,8 @@ import type { LogOutputs } from "./log_outputs.ts";
 import { Service, type Surroundings, TRACE_LEVELS, type TraceLevel } from "./services.ts";
 import { streamSeries } from "./goose_series.ts";
 import { sessionSeries } from "./relay_series.ts";
+import { installPointRoutes } from "./point_routes.ts";
+import type { PointPlane } from "./point_plane.ts";
 import { VERSION } from "./version.ts";
 import { problemLines } from "./problems.ts";
 
@@ -29,6 +30,7 @@ const FLUSH_MAX = seconds(1);
 /** What a node is made of. */
 export interface NodeOptions {
   readonly config: BusbarConfig;
+  readonly plane: PointPlane;
   readonly around: Omit<Surroundings, "registry" | "log" | "neighbors">;
   readonly log: LogHub;
   readonly outputs: LogOutputs;
@@ -85,13 +87,20 @@ export class Node {
       view: () => node.view(),
       reload: () => node.reload(),
       trace: (id, level) => node.trace(id, level),
-      points: (prefix) => node.points(prefix),
       series: () => {
         const { services } = node.view();
-        return [...streamSeries(services), ...sessionSeries(services)];
+        return [
+          ...streamSeries(services),
+          ...sessionSeries(services),
+          ...options.plane.series(),
+        ];
       },
     });
-    node.#registry.status(() => ({ log: { ...options.outputs.status() } }));
+    installPointRoutes(node.#registry, options.plane, options.around.clock);
+    node.#registry.status(() => ({
+      log: { ...options.outputs.status() },
+      points: options.plane.status(),
+    }));
     node.#control = await node.#openControl(options.config.control);
     const { host, port } = node.#control.local;
     options.log.of("kernel").info("kernel.started", "busbar has started", {
@@ -146,12 +155,6 @@ export class Node {
     const done = known !== undefined && this.#services.get(id)?.setTrace(known) === true;
     if (done) this.#options.log.of(id).info("trace.level", "Trace level was set", { level });
     return done;
-  }
-
-  /** The last values of the points whose names begin so, by name. */
-  points(prefix: string): readonly Sample[] {
-    return this.#around.points.snapshot((point) => point.startsWith(prefix))
-      .toSorted((one, other) => one.point < other.point ? -1 : 1);
   }
 
   /**
@@ -254,6 +257,12 @@ export class Node {
   async #exchange(config: BusbarConfig): Promise<void> {
     const { log, outputs } = this.#options;
     const before = this.#config;
+    if (JSON.stringify(before.points) !== JSON.stringify(config.points)) {
+      log.of("kernel").warn(
+        "config.restart",
+        "What was changed below points: holds from the next start",
+      );
+    }
     this.#config = config;
     log.configure(config.log.level, outputs.open(config.log), config.secrets);
     const { stop, start } = diffServices(before.services, config.services);

@@ -107,7 +107,9 @@ export function table(
     // deno-lint-ignore no-control-regex
     head.map((_, index) => (row[index] ?? "").replace(/[\x00-\x1f\x7f-\x9f]+/g, " "))
   );
-  const widths = head.map((_, index) => Math.max(...cells.map((row) => widthOf(row[index]!))));
+  const widths = head.map((_, index) =>
+    cells.reduce((widest, row) => Math.max(widest, widthOf(row[index]!)), 0)
+  );
   return cells.map((row) => {
     const before = row.slice(0, -1).map((cell, index) =>
       padTo(cell, widths[index]!, head[index]!.align)

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { ConfigReader } from "./config_reader.ts";
 import type { ModuleDef } from "./module.ts";
-import type { ControlConfig, LogConfig } from "./settings.ts";
+import type { ControlConfig, LogConfig, PointsConfig } from "./settings.ts";
 
 /** One thing the operator has to change. */
 export interface Problem {
@@ -38,6 +38,7 @@ export interface BusbarConfig {
   readonly digest: string;
   readonly control: ControlConfig;
   readonly log: LogConfig;
+  readonly points: PointsConfig;
   readonly services: readonly ServiceConfig[];
   /** Values of secret fields; the log replaces them by `***` wherever they appear. */
   readonly secrets: readonly string[];

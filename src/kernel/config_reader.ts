@@ -25,10 +25,10 @@ import {
   secretPaths,
   valueAt,
 } from "./schema_fields.ts";
-import { CONTROL, LOG } from "./settings.ts";
+import { CONTROL, LOG, POINTS } from "./settings.ts";
 import { readYaml, TEXT_MAX, type YamlText } from "./yaml_text.ts";
 
-const SECTIONS = ["control", "log", "modules"];
+const SECTIONS = ["control", "log", "points", "modules"];
 const INSTANCE = /^[a-z0-9_-]{1,32}$/;
 const TOKEN_LENGTH_MIN = 16;
 const SHOWN_MAX = 60;
@@ -59,7 +59,11 @@ export class ConfigReader {
     if (this.#problems.length > 0) return this.#done(undefined);
     const root = this.#yaml.value ?? {};
     if (!isMap(root)) {
-      this.#add({ line: 1, column: 1 }, "", "must be a map with the keys control, log and modules");
+      this.#add(
+        { line: 1, column: 1 },
+        "",
+        "must be a map with the keys control, log, points and modules",
+      );
       return this.#done(undefined);
     }
     for (const key of Object.keys(root)) {
@@ -67,14 +71,15 @@ export class ConfigReader {
     }
     const control = this.#section(["control"], CONTROL, root.control ?? {});
     const log = this.#section(["log"], LOG, root.log ?? {});
+    const points = this.#section(["points"], POINTS, root.points ?? {});
     const services = this.#services(root.modules ?? {});
-    if (!control || !log) return this.#done(undefined);
+    if (!control || !log || !points) return this.#done(undefined);
     this.#checkToken(control);
     for (const { path, message, remedy } of claimProblems(control.listen, services)) {
       this.#add(this.#yaml.placeOfKey(path), path.join("."), message, { remedy });
     }
     const secrets = [...new Set(this.#secrets)];
-    return this.#done({ digest: this.#digest, control, log, services, secrets });
+    return this.#done({ digest: this.#digest, control, log, points, services, secrets });
   }
 
   get #errors(): number {

@@ -8,7 +8,7 @@ import { retype, substitute } from "./environment.ts";
 import type { ModuleDef } from "./module.ts";
 import type { Schema } from "./schema.ts";
 import { type Field, fieldsOf, jsonSchemaOf } from "./schema_fields.ts";
-import { CONTROL, LOG } from "./settings.ts";
+import { CONTROL, LOG, POINTS } from "./settings.ts";
 import { readYaml, writeYaml } from "./yaml_text.ts";
 
 const COMMENT_WIDTH = 98;
@@ -27,6 +27,9 @@ export function sampleYaml(modules: readonly ModuleDef[]): string {
     "",
     "log:",
     ...sampleFields(fieldsOf(LOG), 2),
+    "",
+    "points:",
+    ...sampleFields(fieldsOf(POINTS), 2),
     "",
     "# A module is on when it stands here; --goose-bridge or --no-goose-bridge overrules it.",
     "modules:",
@@ -112,6 +115,7 @@ export function configSchema(modules: readonly ModuleDef[]): Record<string, unkn
     properties: {
       control: part(CONTROL),
       log: part(LOG),
+      points: part(POINTS),
       modules: {
         type: "object",
         additionalProperties: false,
@@ -162,7 +166,12 @@ export function effectiveConfig(source: ConfigSource): Record<string, unknown> {
       )
       : fill(config, value);
   }
-  return { control: fill(CONTROL, root.control), log: fill(LOG, root.log), modules };
+  return {
+    control: fill(CONTROL, root.control),
+    log: fill(LOG, root.log),
+    points: fill(POINTS, root.points),
+    modules,
+  };
 }
 
 function filled(

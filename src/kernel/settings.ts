@@ -1,6 +1,6 @@
 /**
- * The settings of the kernel itself: the control port and the log. Everything else in the YAML
- * belongs to a module.
+ * The settings of the kernel itself: the control port, the log, the points. Everything else in the
+ * YAML belongs to a module.
  * @module
  */
 import { millis, seconds } from "../base/time.ts";
@@ -60,3 +60,35 @@ export const LOG = section({
   keep: integer(0, 1000).default(5).describe("Rotated files that are kept, gzip-compressed"),
 });
 export type LogConfig = Infer<typeof LOG>;
+
+const YEAR = millis(365 * 86_400_000);
+
+/** `points:` in the YAML. */
+export const POINTS = section({
+  folder: text().optional().describe(
+    "Folder of the point table and of the journal; without one nothing of them outlives busbar",
+  ).meta({ example: "/var/lib/busbar" }),
+  survives: choice(["power_loss", "process"]).default("power_loss").describe(
+    "What a committed event outlives: power_loss waits for the disk at each commit, process does " +
+      "not and may lose the last moments with the power",
+  ),
+  journal_size: size(1024 * 1024, 2 ** 40).prefault("256MiB").describe(
+    "Most octets of events; the oldest go first, and readers that had not had them are told",
+  ),
+  journal_age: duration(seconds(60), millis(10 * YEAR)).prefault("30d").describe(
+    "Oldest event that is kept",
+  ),
+  journal_pending: integer(1000, 10_000_000).default(100_000).describe(
+    "Most events that wait for the disk; with more, devices are not told that theirs are safe",
+  ),
+  commit_within: duration(millis(0), seconds(10)).prefault("10ms").describe(
+    "How long an event waits for others to be committed with",
+  ),
+  checkpoint_every: duration(seconds(10), seconds(86_400)).prefault("10m").describe(
+    "How often the last values of all points are written down",
+  ),
+  audit_commands: integer(100, 10_000_000).default(100_000).describe(
+    "Commands that the audit keeps",
+  ),
+});
+export type PointsConfig = Infer<typeof POINTS>;

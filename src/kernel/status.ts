@@ -4,7 +4,6 @@
  * @module
  */
 import { metricsText, type Series } from "./metrics.ts";
-import type { Sample } from "../points/points.ts";
 import type { Registry } from "./control_registry.ts";
 import type { ControlReply, Json, JsonObject } from "./registry.ts";
 
@@ -41,12 +40,7 @@ export interface NodeControl {
   trace(id: string, level: string): boolean;
   /** What /metrics tells beside the counters. */
   series(): readonly Series[];
-  /** The last values of the points whose names begin so, by name. */
-  points(prefix: string): readonly Sample[];
 }
-
-/** Most points in one answer; `after` asks for the next. */
-const POINTS_PER_ANSWER = 5000;
 
 /** Health from the best to the worst. */
 export type NodeHealth = "up" | "degraded" | "down";
@@ -118,7 +112,6 @@ export function installNodeRoutes(registry: Registry, node: NodeControl): void {
   registry.route("GET", "/healthz", "open", () => ({ status: 200, body: "ok\n" }));
   registry.route("GET", "/readyz", "open", () => readiness(node.view()));
   registry.route("GET", "/status", "read", ({ query }) => status(query.get("id") ?? undefined));
-  registry.route("GET", "/points", "read", ({ query }) => pointsReply(node, query));
   registry.route("GET", "/metrics", "read", () => ({
     status: 200,
     body: metricsText(node.view(), node.series()),
@@ -145,19 +138,6 @@ export function installNodeRoutes(registry: Registry, node: NodeControl): void {
       ? { type: "trace", ok: true }
       : { type: "error", code: 422, message: error };
   });
-}
-
-function pointsReply(node: NodeControl, query: URLSearchParams): ControlReply {
-  const after = query.get("after");
-  const all = node.points(query.get("prefix") ?? "");
-  const from = after === null ? all : all.filter(({ point }) => point > after);
-  const shown = from.slice(0, POINTS_PER_ANSWER).map(({ point, value, quality, at }) => ({
-    point,
-    value: typeof value === "bigint" ? String(value) : value,
-    quality,
-    at,
-  }));
-  return { status: 200, body: { points: shown, more: from.length > shown.length } };
 }
 
 function readiness({ status, services }: NodeView): ControlReply {

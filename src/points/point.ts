@@ -21,6 +21,22 @@ export const QUALITY = {
 /** A value as it travels. Text and bigint are for the few points that are neither. */
 export type PointValue = number | bigint | boolean | string;
 
+/**
+ * What the protocol said, in its own octets, for those who pass it on unchanged. Of IEC 60870-5:
+ * the type identification, the cause, and the information elements with their time tag.
+ */
+export interface SampleSource {
+  /** 0 to 255. */
+  readonly type: number;
+  /** 0 to 255. */
+  readonly cause: number;
+  /** At most {@linkcode SOURCE_MAX}. */
+  readonly octets: Uint8Array;
+}
+
+/** Most octets of a {@linkcode SampleSource}. */
+export const SOURCE_MAX = 255;
+
 /** One value of one point. */
 export interface Sample {
   readonly point: PointId;
@@ -29,6 +45,12 @@ export interface Sample {
   readonly quality: number;
   /** When the process had this value: epoch milliseconds, by the device's clock if it has one. */
   readonly at: number;
+  /**
+   * It is told because it happened, not because somebody asked for the state. Such a sample is kept
+   * in the journal also when value and quality are as before.
+   */
+  readonly event?: boolean;
+  readonly source?: SampleSource;
 }
 
 /** Longest name of a point, in UTF-16 units. */

@@ -69,7 +69,7 @@ Deno.test("config sample is itself valid, and config schema is JSON", async () =
   using written = file(sample.out);
   assertEquals((await call(["check", "-c", written.path])).code, 0);
   const { properties } = JSON.parse((await call(["config", "schema"])).out);
-  assertEquals(Object.keys(properties), ["control", "log", "modules"]);
+  assertEquals(Object.keys(properties), ["control", "log", "points", "modules"]);
 });
 
 Deno.test("config show fills in defaults and hides secrets", async () => {

@@ -26,7 +26,6 @@ async function open(maxConnections = 4096) {
     random: Math.random,
   });
   installNodeRoutes(registry, {
-    points: () => [],
     series: () => [],
     view: () => ({
       status: "Running",

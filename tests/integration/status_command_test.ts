@@ -33,7 +33,6 @@ async function serve(services: readonly ServiceView[], token?: string) {
     control: {},
   });
   installNodeRoutes(registry, {
-    points: () => [],
     series: () => [],
     view,
     reload: () => Promise.resolve(reload),

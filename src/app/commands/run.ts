@@ -8,7 +8,6 @@ import { SYSTEM_NET } from "../../platform/net.ts";
 import { SYSTEM_PROGRAMS } from "../../platform/programs.ts";
 import { SYSTEM_USAGE } from "../../platform/usage.ts";
 import { SINGLE_NODE } from "../../points/authority.ts";
-import { Points } from "../../points/points.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
 import { CONFIG_OPTION, findConfig } from "../config_file.ts";
 import { LogOutputs } from "../log_outputs.ts";
@@ -18,6 +17,7 @@ import { Node } from "../node.ts";
 import { onPanic } from "../panic.ts";
 import { problemLines } from "../problems.ts";
 import { ServiceManager } from "../service_manager.ts";
+import { openPointPlane } from "../point_plane.ts";
 import { SYSTEM_THREADS } from "../threads.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -80,7 +80,14 @@ async function run(call: Invocation): Promise<number> {
     log: kernel,
   });
   try {
+    await using plane = await openPointPlane({
+      settings: config.points,
+      clock,
+      log: log.of("points"),
+      startThread: (name) => SYSTEM_THREADS.start(name),
+    });
     const node = await Node.start({
+      plane,
       config,
       log,
       outputs,
@@ -93,7 +100,7 @@ async function run(call: Invocation): Promise<number> {
         files: SYSTEM_FILES,
         programs: SYSTEM_PROGRAMS,
         usage: SYSTEM_USAGE,
-        points: new Points(clock),
+        points: plane.points,
         authority: SINGLE_NODE,
         threads: SYSTEM_THREADS,
       },

@@ -47,7 +47,7 @@ Deno.test("The sample is valid with its comments, and with every key put to work
 
 Deno.test("The JSON Schema knows every section, and what it may hold", () => {
   const schema = JSON.parse(JSON.stringify(configSchema(MODULES)));
-  assertEquals(Object.keys(schema.properties), ["control", "log", "modules"]);
+  assertEquals(Object.keys(schema.properties), ["control", "log", "points", "modules"]);
   const path = schema.properties.modules.properties.goose_bridge.additionalProperties;
   assert(["tap", "group", "peers"].every((key) => key in path.properties));
   assertEquals(path.additionalProperties, false);

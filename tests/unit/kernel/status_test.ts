@@ -77,7 +77,6 @@ Deno.test("Metrics keep to the exposition format, whatever services are called",
 function installed(...services: readonly ServiceView[]) {
   const registry = new Registry();
   installNodeRoutes(registry, {
-    points: () => [],
     series: () => [],
     view: () => view(...services),
     reload: () => Promise.resolve({ ok: false, problems: ["x"] }),
