@@ -2,10 +2,12 @@
 /**
  * `deno task reference [--check]`: writes what is generated from the schemas: `config/sample.yaml`,
  * `config/schema.json`, and the tables between `<!-- config -->` and `<!-- /config -->` in the
- * READMEs of the modules. With `--check` it writes nothing and ends with 1 when something is stale.
+ * READMEs of the modules and of the points. With `--check` it writes nothing and ends with 1 when
+ * something is stale.
  * @module
  */
 import { MODULES } from "../src/app/modules.ts";
+import { POINTS } from "../src/kernel/settings.ts";
 import { configSchema, configTable, sampleYaml } from "../src/kernel/reference.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -23,12 +25,18 @@ export function generated(): Generated[] {
     { path: "config/sample.yaml", text: sampleYaml(MODULES) },
     { path: "config/schema.json", text: `${JSON.stringify(configSchema(MODULES), null, 2)}\n` },
   ];
-  for (const { plane, name, config } of MODULES) {
-    const path = `src/${plane}/${name}/README.md`;
+  const pages = [
+    { path: "src/points/README.md", table: configTable(POINTS) },
+    ...MODULES.map(({ plane, name, config }) => ({
+      path: `src/${plane}/${name}/README.md`,
+      table: configTable(config),
+    })),
+  ];
+  for (const { path, table } of pages) {
     const text = Deno.readTextFileSync(ROOT + path);
     if (!TABLE.test(text)) throw new Error(`${path} has no <!-- config --> … <!-- /config -->`);
-    const table = `<!-- config -->\n\n${configTable(config)}\n\n<!-- /config -->`;
-    files.push({ path, text: text.replace(TABLE, () => table) });
+    const block = `<!-- config -->\n\n${table}\n\n<!-- /config -->`;
+    files.push({ path, text: text.replace(TABLE, () => block) });
   }
   return files;
 }

@@ -12,6 +12,8 @@ export interface SqlStatement {
   /** The first row; undefined when there is none. */
   get(...values: SqlValue[]): SqlRow | undefined;
   all(...values: SqlValue[]): SqlRow[];
+  /** Row by row, so that a large result is never in memory as a whole. */
+  each(...values: SqlValue[]): Iterable<SqlRow>;
 }
 
 /** An open database. Every call may throw `OsError` with the code `sqlite.*`. */

@@ -61,6 +61,15 @@ class Statement implements SqlStatement {
     return guarded(this.path, () => this.statement.get(...values)) as SqlRow | undefined;
   }
 
+  *each(...values: SqlValue[]): Generator<SqlRow> {
+    const rows = guarded(this.path, () => this.statement.iterate(...values));
+    for (;;) {
+      const { done, value } = guarded(this.path, () => rows.next());
+      if (done) return;
+      yield value as SqlRow;
+    }
+  }
+
   all(...values: SqlValue[]): SqlRow[] {
     return guarded(this.path, () => this.statement.all(...values)) as SqlRow[];
   }

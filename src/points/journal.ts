@@ -89,7 +89,8 @@ interface Waiting {
 export class Journal implements AsyncDisposable {
   readonly options: JournalOptions;
   readonly #parts: JournalParts;
-  readonly #points = new Map<number, PointId>();
+  /** By their numbers, which count from 1. */
+  readonly #points: (PointId | undefined)[] = [];
   readonly #names = new Map<PointId, number>();
   readonly #cursors = new Map<string, Cursor>();
   readonly #encoder = new EventEncoder();
@@ -334,7 +335,7 @@ export class Journal implements AsyncDisposable {
 
   #remember(id: number, point: PointId): void {
     this.#names.set(point, id);
-    this.#points.set(id, point);
+    this.#points[id] = point;
   }
 
   #sealRow(): void {
@@ -453,6 +454,6 @@ export class Journal implements AsyncDisposable {
   }
 
   #decode(octets: Uint8Array): Sample[] {
-    return decodeEvents(octets, (id) => this.#points.get(id));
+    return decodeEvents(octets, (id) => this.#points[id]);
   }
 }

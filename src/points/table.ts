@@ -73,7 +73,7 @@ export class PointTable {
       `SELECT id, ${COLUMNS.join(", ")} FROM device_point_mapping WHERE is_deleted = 0
         AND tag_station NOT IN (SELECT station FROM station WHERE enabled = 0)
         ORDER BY id LIMIT ${ROWS_MAX}`,
-    ).all();
+    ).each();
     for (const row of rows) {
       const place = Number(row.id);
       const definition = definitionOf(row as Record<string, string | number>, place, faults);

@@ -111,10 +111,10 @@ export function definitionOf(
   const definition: PointDefinition = {
     point: point as PointId,
     kind: kind as PointKind,
-    station,
+    station: shared(station),
     commonAddress,
     address,
-    unit: reader.text("unit"),
+    unit: shared(reader.text("unit")),
     scale,
     offset: reader.number("point_offset", 0),
     deadBand,
@@ -122,13 +122,27 @@ export function definitionOf(
     journal: reader.choice("journal", JOURNAL_CHOICES, "changes") as JournalChoice,
     description: reader.text("description"),
     deviceId: reader.text("device_id"),
-    deviceName: reader.text("device_name"),
-    tdTableType: reader.text("td_table_type"),
+    deviceName: shared(reader.text("device_name")),
+    tdTableType: shared(reader.text("td_table_type")),
     enablePush: reader.flag("enable_push"),
     enableRawInsert: reader.flag("enable_raw_insert"),
-    ext: ext as unknown as PointDefinition["ext"],
+    ext: ext.some((text) => text !== "") ? ext as unknown as PointDefinition["ext"] : NO_EXT,
   };
   return faults.length === before ? definition : undefined;
+}
+
+const NO_EXT: PointDefinition["ext"] = ["", "", "", "", ""];
+
+/** The same text once in memory: stations, units and the like stand in thousands of rows. */
+const SHARED = new Map<string, string>();
+const SHARED_MAX = 10_000;
+
+function shared(text: string): string {
+  const known = SHARED.get(text);
+  if (known !== undefined) return known;
+  if (SHARED.size >= SHARED_MAX) SHARED.clear();
+  SHARED.set(text, text);
+  return text;
 }
 
 /** Columns of a file that the table does not have, with the nearest that it has. */

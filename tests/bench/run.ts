@@ -1,12 +1,13 @@
 // deno-lint-ignore-file no-console -- its output is a table for people
 /**
  * `deno task bench [--rounds 7] [--path JSON]`, with `--control`, `--others`, `--collector`,
- * `--streams` or `--srt`: busbar against the same loop in C. Two namespaces joined by a veth, both
- * bridges in both, GOOSE frames of 200 octets, contenders taking turns inside each round. A table
- * with the bar beside each figure is printed, and all numbers go to `dist/bench/*.json`. Nothing is
- * asserted here: a machine with neighbors gives figures that need reading. With `--control` the C
- * loop stands in busbar's place too: what the ratios are then is the noise. `others.ts`,
- * `collector.ts`, `streams.ts` and `srt.ts` tell what the others do.
+ * `--streams`, `--srt` or `--points`: busbar against the same loop in C. Two namespaces joined by a
+ * veth, both bridges in both, GOOSE frames of 200 octets, contenders taking turns inside each
+ * round. A table with the bar beside each figure is printed, and all numbers go to
+ * `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors gives figures that need
+ * reading. With `--control` the C loop stands in busbar's place too: what the ratios are then is
+ * the noise. `others.ts`, `collector.ts`, `streams.ts`, `srt.ts` and `points.ts` tell what the
+ * others do.
  *
  * Needs root, gcc, ip, and the executable (`deno task build`, or `BUSBAR_E2E=source`).
  * @module
@@ -25,6 +26,7 @@ import {
 import { collector } from "./collector.ts";
 import { printOthers, startOthers } from "./others.ts";
 import { busiest, memoryOf, processTime, threadTimes } from "./process.ts";
+import { points } from "./points.ts";
 import { print, type Results } from "./report.ts";
 import { srt } from "./srt.ts";
 import { streams } from "./streams.ts";
@@ -254,12 +256,14 @@ async function main(): Promise<void> {
       collector: { type: "boolean", default: false },
       streams: { type: "boolean", default: false },
       srt: { type: "boolean", default: false },
+      points: { type: "boolean", default: false },
       seconds: { type: "string", default: "10" },
     },
   });
   extra.path = JSON.parse(values.path) as Record<string, unknown>;
   if (values.streams) return await streams(Number(values.rounds));
   if (values.srt) return await srt(Number(values.rounds));
+  if (values.points) return await points(Number(values.rounds));
   if (values.collector) {
     using pair = createPair();
     await collector(pair, Number(values.seconds));
