@@ -18,6 +18,19 @@ export const JOURNAL_CHOICES = ["changes", "all", "none"] as const;
 /** One of {@linkcode JOURNAL_CHOICES}. */
 export type JournalChoice = (typeof JOURNAL_CHOICES)[number];
 
+/** How a command is given to the device, in the words of IEC 60870-5-101. */
+export const COMMAND_FORMS = [
+  "single",
+  "double",
+  "step",
+  "normalized",
+  "scaled",
+  "float",
+  "bitstring",
+] as const;
+/** One of {@linkcode COMMAND_FORMS}. */
+export type CommandForm = (typeof COMMAND_FORMS)[number];
+
 /** A row of the point table. */
 export interface PointDefinition {
   /** Its name everywhere in busbar. */
@@ -38,6 +51,12 @@ export interface PointDefinition {
   readonly high: number | undefined;
   readonly highHigh: number | undefined;
   readonly journal: JournalChoice;
+  /** Of outputs. */
+  readonly command: CommandForm;
+  /** Whether the device wants to be selected before it operates. */
+  readonly selectFirst: boolean;
+  /** QU or QL of its commands, unless the command itself has one. */
+  readonly qualifier: number;
   readonly description: string;
   readonly deviceId: string;
   readonly deviceName: string;

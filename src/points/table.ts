@@ -37,8 +37,12 @@ CREATE TABLE IF NOT EXISTS device_point_mapping (
   point_offset REAL NOT NULL DEFAULT 0, dead_band REAL NOT NULL DEFAULT 0,
   low_low REAL, low REAL, high REAL, high_high REAL,
   journal VARCHAR(8) NOT NULL DEFAULT 'changes',
+  command VARCHAR(16) NOT NULL DEFAULT '', select_first SMALLINT NOT NULL DEFAULT 0,
+  qualifier SMALLINT NOT NULL DEFAULT 0,
   UNIQUE (tag_station, coa, ioa));
 `;
+
+const LIMITS: readonly Column[] = ["low_low", "low", "high", "high_high"];
 
 /** Most rows. */
 export const ROWS_MAX = 200_000;
@@ -57,6 +61,24 @@ export interface ImportResult {
 export class PointTable {
   constructor(readonly database: SqlDatabase) {
     database.exec(TABLES);
+    this.#addColumns();
+  }
+
+  /** A table of a former system has the first columns only. */
+  #addColumns(): void {
+    const rows = this.database.prepare("PRAGMA table_info(device_point_mapping)").all();
+    const there = new Set(rows.map(({ name }) => String(name)));
+    for (const column of COLUMNS) {
+      if (there.has(column)) continue;
+      const type = LIMITS.includes(column) ? "REAL" : "TEXT NOT NULL DEFAULT ''";
+      this.database.exec(`ALTER TABLE device_point_mapping ADD COLUMN ${column} ${type}`);
+    }
+    for (
+      const [column, type] of [["is_deleted", "INT NOT NULL DEFAULT 0"], ["update_time", "TEXT"]]
+    ) {
+      if (there.has(column!)) continue;
+      this.database.exec(`ALTER TABLE device_point_mapping ADD COLUMN ${column} ${type}`);
+    }
   }
 
   /** A number that changes when another connection has changed the database. */
@@ -215,8 +237,6 @@ function clashes(
   }
   return faults;
 }
-
-const LIMITS: readonly Column[] = ["low_low", "low", "high", "high_high"];
 
 function sqlValue(column: Column, value: string | number | boolean): SqlValue {
   if (value === "" && LIMITS.includes(column)) return null;

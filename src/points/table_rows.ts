@@ -5,6 +5,8 @@
  */
 import { nearest } from "../base/nearest.ts";
 import {
+  COMMAND_FORMS,
+  type CommandForm,
   JOURNAL_CHOICES,
   type JournalChoice,
   POINT_KINDS,
@@ -40,6 +42,9 @@ export const COLUMNS = [
   "high",
   "high_high",
   "journal",
+  "command",
+  "select_first",
+  "qualifier",
 ] as const;
 /** One of {@linkcode COLUMNS}. */
 export type Column = (typeof COLUMNS)[number];
@@ -120,12 +125,19 @@ export function definitionOf(
     deadBand,
     ...limits,
     journal: reader.choice("journal", JOURNAL_CHOICES, "changes") as JournalChoice,
+    command: reader.choice(
+      "command",
+      COMMAND_FORMS,
+      kind === "ao" ? "float" : "single",
+    ) as CommandForm,
+    selectFirst: reader.flag("select_first", false),
+    qualifier: reader.text("qualifier") === "" ? 0 : reader.whole("qualifier", 0, 127),
     description: reader.text("description"),
     deviceId: reader.text("device_id"),
     deviceName: shared(reader.text("device_name")),
     tdTableType: shared(reader.text("td_table_type")),
-    enablePush: reader.flag("enable_push"),
-    enableRawInsert: reader.flag("enable_raw_insert"),
+    enablePush: reader.flag("enable_push", true),
+    enableRawInsert: reader.flag("enable_raw_insert", true),
     ext: ext.some((text) => text !== "") ? ext as unknown as PointDefinition["ext"] : NO_EXT,
   };
   return faults.length === before ? definition : undefined;
@@ -203,6 +215,9 @@ export function rowOf(definition: PointDefinition): Record<Column, string | numb
     high: definition.high ?? "",
     "high_high": definition.highHigh ?? "",
     journal: definition.journal,
+    command: definition.command,
+    "select_first": definition.selectFirst ? 1 : 0,
+    qualifier: definition.qualifier,
   };
 }
 
@@ -248,10 +263,11 @@ class RowReader {
     return least;
   }
 
-  flag(column: Column): boolean {
+  flag(column: Column, fallback: boolean): boolean {
     const text = this.text(column).toLowerCase();
-    if (["", "1", "true", "yes"].includes(text)) return true;
-    if (!["0", "false", "no", "2"].includes(text)) {
+    if (text === "") return fallback;
+    if (["1", "true", "yes"].includes(text)) return true;
+    if (!["0", "false", "no"].includes(text)) {
       this.fault(column, `must be 0 or 1, not "${text}"`);
     }
     return false;

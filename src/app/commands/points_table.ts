@@ -251,4 +251,7 @@ const DEFAULTS: Readonly<Record<string, string | number | boolean>> = {
   "point_offset": 0,
   "dead_band": 0,
   journal: "changes",
+  command: "single",
+  "select_first": 0,
+  qualifier: 0,
 };

@@ -75,6 +75,23 @@ Deno.test("Rows that were edited in SQL are taken, or told and left out", () => 
   assertEquals(table.stations().map(({ station, enabled }) => [station, enabled]), [["s4", false]]);
 });
 
+Deno.test("A table of a former system is taken as it is, and gets the columns it lacks", () => {
+  const database = openSqlite(":memory:");
+  database.exec(`CREATE TABLE device_point_mapping (id INTEGER PRIMARY KEY, tag_station TEXT,
+    coa INT, ioa INT, device_id TEXT, device_name TEXT, td_table_type TEXT, enable_push INT,
+    enable_raw_insert INT, description TEXT, ext_1 TEXT, ext_2 TEXT, ext_3 TEXT, ext_4 TEXT,
+    ext_5 TEXT, UNIQUE (tag_station, coa, ioa))`);
+  database.exec(`INSERT INTO device_point_mapping VALUES
+    (7, '330KV', 1, 16385, 'd1', 'T1', 'yc', 1, 0, 'x', 'alarm', '', '', '', '')`);
+  const { definitions, faults } = new PointTable(database).load();
+  assertEquals(faults, []);
+  assertEquals(definitions.map(({ point, ext, scale, low }) => [point, ext[0], scale, low]), [
+    ["330KV.yc.16385", "alarm", 1, undefined],
+  ]);
+  const { added } = new PointTable(database).import(rowsOf({ ioa: 3 }), false);
+  assertEquals(added, 1);
+});
+
 Deno.test("Columns that are not known are told with the nearest; those of former tables are not", () => {
   assertEquals(columnFaults(["ioa", "id", "create_time", "dead_bnad"], 1), [
     { row: 1, column: "dead_bnad", message: 'is not known; did you mean "dead_band"?' },
