@@ -143,16 +143,14 @@ export class ApduReader {
       this.#kept.set(chunk.subarray(at));
       this.#keptSize = left;
       this.#at = chunk.length;
-      // A wrong beginning is told at once: nobody has to wait for six octets.
-      if (this.#kept[0] !== START) return malformed("start", 0);
+      return this.#early() ?? "more";
     }
     return "more";
   }
 
   #complete(): "apdu" | "more" | Malformed {
     this.#take(APCI_SIZE);
-    if (this.#kept[0] !== START) return malformed("start", 0);
-    if (this.#keptSize < APCI_SIZE) return "more";
+    if (this.#keptSize < APCI_SIZE) return this.#early() ?? "more";
     const fault = apciFault(this.#kept, 0);
     if (fault) return fault;
     const size = 2 + this.#kept[1]!;
@@ -163,6 +161,14 @@ export class ApduReader {
     this.end = size;
     this.#keptSize = 0;
     return "apdu";
+  }
+
+  /** A wrong beginning is told at once: nobody has to wait for six octets. */
+  #early(): Malformed | undefined {
+    if (this.#kept[0] !== START) return malformed("start", 0);
+    const length = this.#kept[1]!;
+    const wrong = this.#keptSize > 1 && (length < LENGTH_MIN || length > LENGTH_MAX);
+    return wrong ? malformed("length", 1) : undefined;
   }
 
   /** Keeps octets of the chunk until there are `size`. */

@@ -88,6 +88,8 @@ Deno.test("Every third octet with every length is one of the seven forms, or the
 
 Deno.test("A wrong first octet is told at once", () => {
   assertEquals(cut([fromHex("69")]), { apdus: [], fault: "iec104.apci.start" });
+  assertEquals(cut([fromHex("68"), fromHex("03")]).fault, "iec104.apci.length");
+  assertEquals(cut([fromHex("68 fe")]).fault, "iec104.apci.length");
   assertEquals(cut([fromHex("68 04 43 00 00 00 16")]).fault, "iec104.apci.start");
   assertEquals(
     cut([fromHex("68 04 43 00 00 00"), fromHex("68"), fromHex("04 0f 00 00 00")]).fault,
