@@ -134,8 +134,8 @@ export class Journal implements AsyncDisposable {
     this.#auditId = state.audit.at(-1)?.id ?? 0;
     this.#recent = new Array(options.recentMax);
     this.#recentFrom = this.#newest + 1;
-    for (const { name, position, lost } of state.cursors) {
-      this.#cursors.set(name, new Cursor(this, name, position, lost));
+    for (const row of state.cursors) {
+      this.#cursors.set(row.name, new Cursor(this, row.name, row));
     }
   }
 
@@ -210,7 +210,7 @@ export class Journal implements AsyncDisposable {
       throw new BugError("points.cursors.full", "Too many cursors", { name, max: CURSORS_MAX });
     }
     const position = from === "newest" ? this.#newest : this.#oldest - 1;
-    const cursor = new Cursor(this, name, position, 0);
+    const cursor = new Cursor(this, name, { position, lost: 0, told: 0 });
     this.#cursors.set(name, cursor);
     this.#forgotten.delete(name);
     this.touched(cursor);
@@ -411,8 +411,8 @@ export class Journal implements AsyncDisposable {
       at,
       names: this.#newNames,
       cursors: [...this.#touched].filter(({ name }) => !this.#forgotten.has(name)).map((
-        { name, position, lost },
-      ) => ({ name, position, lost })),
+        { name, position, lost, told },
+      ) => ({ name, position, lost, told })),
       forgotten: [...this.#forgotten],
       audit: this.#audit,
       image: this.#image,

@@ -1,6 +1,7 @@
 /** Where one reader of the journal is. It is known by its name and outlives reader and process. */
 import { BugError } from "../base/errors.ts";
 import type { Journal, JournalRead } from "./journal.ts";
+import type { CursorRow } from "./journal_store.ts";
 
 /** Most events in one batch. */
 export const CURSOR_BATCH_MAX = 1024;
@@ -12,11 +13,16 @@ export class Cursor {
   /** How much of that a reader was told. */
   #told: number;
   #reading = false;
-  #notify: () => void = () => {};
+  readonly #waiters = new Set<() => void>();
 
-  constructor(readonly journal: Journal, readonly name: string, position: number, lost: number) {
+  constructor(
+    readonly journal: Journal,
+    readonly name: string,
+    { position, lost, told }: Pick<CursorRow, "position" | "lost" | "told">,
+  ) {
     this.#position = position;
-    this.#lost = this.#told = lost;
+    this.#lost = lost;
+    this.#told = told;
   }
 
   /** Number of the last event that the reader is done with. */
@@ -27,6 +33,21 @@ export class Cursor {
   /** Events that were dropped before the reader had them. Shown in /status. */
   get lost(): number {
     return this.#lost;
+  }
+
+  /** How many of them the reader knows of. */
+  get told(): number {
+    return this.#told;
+  }
+
+  /** Events that were dropped and that the reader did not know of; from now on it does. */
+  takeLost(): number {
+    const count = this.#lost - this.#told;
+    if (count > 0) {
+      this.#told = this.#lost;
+      this.journal.touched(this);
+    }
+    return count;
   }
 
   /** Durable events that the reader is not done with. */
@@ -64,17 +85,22 @@ export class Cursor {
       this.#position += gone;
       this.journal.touched(this);
     }
-    this.#notify();
+    for (const wake of [...this.#waiters]) wake();
   }
 
   /** Resolves when there is something behind that number, or when `signal` aborts. */
   async more(signal: AbortSignal, sequence = this.#position): Promise<void> {
-    const wake = () => this.#notify();
-    signal.addEventListener("abort", wake);
     while (!signal.aborted && this.journal.committed <= sequence) {
-      await new Promise<void>((resolve) => this.#notify = resolve);
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiters.delete(wake);
+          signal.removeEventListener("abort", wake);
+          resolve();
+        };
+        this.#waiters.add(wake);
+        signal.addEventListener("abort", wake);
+      });
     }
-    signal.removeEventListener("abort", wake);
   }
 
   /**
@@ -97,10 +123,10 @@ export class Cursor {
           continue;
         }
         const last = batch.first + batch.samples.length - 1;
-        const lost = this.#lost;
-        yield { ...batch, lost: batch.lost + lost - this.#told };
-        this.#told = lost + batch.lost;
         this.#lost += batch.lost;
+        const lost = this.#lost;
+        yield { ...batch, lost: lost - this.#told };
+        this.#told = lost;
         this.confirm(last);
       }
     } finally {

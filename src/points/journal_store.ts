@@ -22,6 +22,8 @@ export interface CursorRow {
   readonly position: number;
   /** Events that were dropped before it had them. */
   readonly lost: number;
+  /** How many of these it knows of. */
+  readonly told: number;
 }
 
 /** One command, for ever or until the table is full. */
@@ -93,7 +95,8 @@ CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, point TEXT NOT NULL UNI
 CREATE TABLE IF NOT EXISTS event (
   last INTEGER PRIMARY KEY, first INTEGER NOT NULL, at INTEGER NOT NULL, octets BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (
-  name TEXT PRIMARY KEY, position INTEGER NOT NULL, lost INTEGER NOT NULL) WITHOUT ROWID;
+  name TEXT PRIMARY KEY, position INTEGER NOT NULL, lost INTEGER NOT NULL,
+  told INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS image (
   part INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, octets BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS audit (
@@ -143,7 +146,7 @@ export class JournalTables {
       "INSERT OR REPLACE INTO event (last, first, at, octets) VALUES (?,?,?,?)",
     );
     this.#name = prepare("INSERT OR REPLACE INTO name (id, point) VALUES (?, ?)");
-    this.#cursor = prepare("INSERT OR REPLACE INTO cursor (name, position, lost) VALUES (?, ?, ?)");
+    this.#cursor = prepare("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)");
     this.#forget = prepare("DELETE FROM cursor WHERE name = ?");
     this.#audit = prepare("INSERT OR REPLACE INTO audit VALUES (?,?,?,?,?,?,?,?,?,?)");
     this.#auditKeep = prepare("DELETE FROM audit WHERE id <= ?");
@@ -177,7 +180,9 @@ export class JournalTables {
       this.#event.run(last, first, Math.round(batch.at), octets);
       this.#octets += octets.length + ROW_COST;
     }
-    for (const { name, position, lost } of batch.cursors) this.#cursor.run(name, position, lost);
+    for (const { name, position, lost, told } of batch.cursors) {
+      this.#cursor.run(name, position, lost, told);
+    }
     for (const name of batch.forgotten) this.#forget.run(name);
     for (const row of batch.audit) this.#putAudit(row);
     const lastAudit = batch.audit.at(-1)?.id ?? 0;
@@ -259,10 +264,11 @@ export class JournalReader {
       oldest: Number(bounds?.oldest ?? newest + 1),
       octets: Number(bounds?.octets ?? 0),
       names: all("SELECT id, point FROM name").map(({ id, point }) => [Number(id), String(point)]),
-      cursors: all("SELECT name, position, lost FROM cursor").map((row) => ({
+      cursors: all("SELECT name, position, lost, told FROM cursor").map((row) => ({
         name: String(row.name),
         position: Number(row.position),
         lost: Number(row.lost),
+        told: Number(row.told),
       })),
       image: {
         sequence: Number(image[0]?.sequence ?? 0),

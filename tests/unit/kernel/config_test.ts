@@ -37,9 +37,9 @@ Deno.test("config/busbar.yaml is the built-in default, and valid", () => {
 Deno.test("The sample is valid with its comments, and with every key put to work", () => {
   const sample = sampleYaml(MODULES);
   assertEquals(readConfig(source(sample)).problems, []);
-  // Peers stand in the place of a group, and a key needs format v2.
+  // Peers stand in the place of a group; a key needs format v2, and groups their mode.
   const all = sample.replace(/^( +)# ((?!peers|interface)[a-z_]+:( .*)?)$/gm, "$1$2")
-    .replace("format: v1", "format: v2");
+    .replace("format: v1", "format: v2").replace("mode: single", "mode: groups");
   const env = () => SECRET;
   assertEquals(readConfig(source(all, { env })).problems, []);
   assert(all.includes("    token: ${BUSBAR_TOKEN}") || all.includes("  token: ${BUSBAR_TOKEN}"));
