@@ -26,10 +26,8 @@ export class RtuLink implements Link<RtuEvent> {
   readonly #waiting: Asdu[] = [];
 
   constructor(options: Partial<LinkOptions>, now: Instant) {
-    this.link = new Iec104Link(
-      { ...options, role: "controlling", acknowledge: "on_release" },
-      now,
-    );
+    const acknowledge = options.acknowledge ?? "on_release";
+    this.link = new Iec104Link({ ...options, role: "controlling", acknowledge }, now);
   }
 
   get deadline(): Instant | undefined {
@@ -59,7 +57,8 @@ export class RtuLink implements Link<RtuEvent> {
   /** The oldest `count` ASDUs are safe, and may be confirmed. */
   release(count: number, now: Instant): void {
     // What came over a connection that has ended is not its business any more.
-    if (this.link.state !== "closed") this.link.release(count, now);
+    const waits = this.link.options.acknowledge === "on_release";
+    if (waits && this.link.state !== "closed") this.link.release(count, now);
   }
 
   receive(octets: Uint8Array, now: Instant): void {

@@ -73,7 +73,9 @@ export class Session {
     this.#around = around;
     this.#zone = zoneOf(config);
     const { k, w, t1, t2, t3 } = config;
-    this.#link = new RtuLink({ profile: profileOf(config), k, w, t1, t2, t3 }, clock.now());
+    const acknowledge = config.acknowledge === "when_durable" ? "on_release" : "on_receipt";
+    const options = { profile: profileOf(config), k, w, t1, t2, t3, acknowledge } as const;
+    this.#link = new RtuLink(options, clock.now());
     this.#driver = new LinkDriver(this.#link, conn, clock, this.#over.signal);
     this.#keeper = new Keeper(points, clock, this.#over.signal, (count, now) => {
       this.#link.release(count, now);
