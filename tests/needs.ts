@@ -30,8 +30,8 @@ const told = new Set<string>();
 /**
  * Whether a test can run here; spread it into the test's definition.
  * @param what `root`, `tun` (/dev/net/tun can be opened), `netns` (network namespaces can be made),
- *   `libcrypto` (OpenSSL's library), a path (begins with a slash), or else the name of a command on
- *   PATH.
+ *   `libcrypto` (OpenSSL's library), `c104` (the package for Python), a path (begins with a slash),
+ *   or else the name of a command on PATH.
  */
 export function needs(...what: readonly string[]): { readonly ignore: boolean } {
   const absent = what.filter((need) => missing(need) !== undefined);
@@ -65,6 +65,12 @@ function look(need: string): string | undefined {
   }
   if (need === "libcrypto") {
     return systemAuthenticator(new Uint8Array(1)) ? undefined : "apt-get install libssl3";
+  }
+  if (need === "c104") {
+    const python = Deno.env.get("BUSBAR_C104_PYTHON") ?? "python3";
+    return succeeds(python, ["-c", "import c104"])
+      ? undefined
+      : "pip install c104, and set BUSBAR_C104_PYTHON to its interpreter";
   }
   if (need.startsWith("/")) return exists(need) ? undefined : `provide ${need}`;
   return onPath(need) ? undefined : `apt-get install ${PACKAGES[need] ?? need}`;

@@ -17,7 +17,9 @@
  * | cause of 1 and 2 octets, common address of 1 and 2, object address of 1 to 3 | yes |
  * | CP56, CP24, CP16 with IV, GEN, SU, day of week, every reserved bit; time zones | yes |
  *
- * Decoders are total. Lengths must match to the octet: too short and too long are malformed.
+ * SQ = 1 with time tags, which the standard does not define, is taken, for deployed stations send
+ * it in answers to interrogations. Decoders are total. Lengths must match to the octet: too short
+ * and too long are malformed.
  * @module
  */
 export * from "./apci.ts";

@@ -25,7 +25,10 @@ export interface TypeSpec {
   readonly size: number;
   /** Whether one ASDU may hold several objects. */
   readonly many: boolean;
-  /** Whether SQ = 1 is defined. */
+  /**
+   * Whether SQ = 1 is taken. With time tags the standard does not define it, and deployed stations
+   * send it all the same.
+   */
   readonly sequence: boolean;
   /** Octets follow whose count stands in the last octet of the elements. */
   readonly variable: boolean;
@@ -50,7 +53,7 @@ function define(
     timeSize,
     size: codec.size + timeSize,
     many: group === "monitor" || type === TYPE.F_DR_TA_1,
-    sequence: (group === "monitor" && timeSize === 0) || type === TYPE.F_DR_TA_1,
+    sequence: group === "monitor" || type === TYPE.F_DR_TA_1,
     variable: type === TYPE.F_SG_NA_1,
   };
 }

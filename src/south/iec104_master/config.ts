@@ -63,8 +63,8 @@ export const CONFIG = section({
     "Time until a silent RTU is tested",
   ),
   acknowledge: choice(["when_durable", "on_receipt"]).default("when_durable").describe(
-    "When I frames are confirmed: when their events are durable, or as they come; then those that " +
-      "are not durable yet are lost with the process",
+    "When I frames are confirmed: when their events are durable, or as they come, and then those " +
+      "that are not durable yet are lost with the process",
   ),
   retry: duration(millis(100), seconds(3600)).prefault("5s").describe(
     "Between two tries; after a connection that was lost the next address is tried at once",

@@ -240,12 +240,7 @@ for (
     ["a sequence without its base", "01 81 03 00 01 00", "short", 6],
     ["a sequence beyond the last address", "01 82 03 00 01 00 ff ff ff 01 00", "address", 6],
     ["two commands in one", "2d 02 06 00 01 00 01 00 00 81 02 00 00 81", "count", 6],
-    [
-      "a sequence of timed points",
-      "1e 81 03 00 01 00 01 00 00 01 00 00 00 00 01 01 1a",
-      "sequence",
-      6,
-    ],
+    ["a sequence of commands", "2d 81 06 00 01 00 01 00 00 81", "sequence", 6],
     ["a test command without its counter", "6b 01 06 00 01 00 00 00 00", "short", 9],
     [
       "a segment longer than it says",

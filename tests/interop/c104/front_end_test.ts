@@ -1,0 +1,221 @@
+/**
+ * busbar between a controlled station and a control centre of an independent stack (c104, which
+ * stands on lib60870): values one way, commands the other way.
+ */
+import { assert, assertEquals } from "../../assert.ts";
+import { executable } from "../../e2e/harness.ts";
+import { needs } from "../../needs.ts";
+import { freePorts } from "../../relay/busbar.ts";
+
+/** Interpreter that has the package c104; the gate makes one where its source can be reached. */
+const PYTHON = Deno.env.get("BUSBAR_C104_PYTHON") ?? "python3";
+const HERE = new URL(".", import.meta.url).pathname;
+
+type Said = Readonly<Record<string, unknown>>;
+
+/** A program of the other stack, and what it says. */
+class Peer implements AsyncDisposable {
+  readonly said: Said[] = [];
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #read: Promise<void>;
+
+  constructor(script: string, port: number) {
+    this.#child = new Deno.Command(PYTHON, {
+      args: [`${HERE}${script}`, `${port}`],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#read = this.#collect();
+  }
+
+  async #collect(): Promise<void> {
+    let rest = "";
+    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + part).split("\n");
+      rest = lines.pop()!;
+      this.said.push(...lines.map((line) => JSON.parse(line)));
+    }
+  }
+
+  async tell(line: string): Promise<void> {
+    await this.#writer.write(new TextEncoder().encode(`${line}\n`));
+  }
+
+  async until(what: string, fits: (said: readonly Said[]) => boolean): Promise<void> {
+    const end = performance.now() + 30_000;
+    while (!fits(this.said)) {
+      if (performance.now() > end) {
+        throw new Error(
+          `Not in time: ${what}\n${this.said.map((one) => JSON.stringify(one)).join("\n")}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+    await this.#read;
+  }
+}
+
+const ROWS = [
+  "tag_station,coa,ioa,kind,command,select_first",
+  "rtu,1,101,yx,,",
+  "rtu,1,102,yx,,",
+  ...[103, 104, 105, 106].map((ioa) => `rtu,1,${ioa},yc,,`),
+  "rtu,1,301,do,single,",
+  "rtu,1,302,do,double,1",
+  "rtu,1,303,ao,float,",
+];
+/** Events without time tags: of an address c104 takes one type only, that of the interrogation. */
+const FORWARD = [
+  "point,type",
+  "rtu.yx.101,M_SP_NA_1",
+  "rtu.yx.102,M_DP_NA_1",
+  "rtu.yc.103,M_ST_NA_1",
+  "rtu.yc.104,M_ME_NA_1",
+  "rtu.yc.105,M_ME_NB_1",
+  "rtu.yc.106,M_ME_NC_1",
+  "rtu.do.301,",
+  "rtu.do.302,",
+  "rtu.ao.303,",
+];
+
+async function call(config: string, ...words: string[]): Promise<string> {
+  const [program, ...args] = executable();
+  const { code, stdout, stderr } = await new Deno.Command(program!, {
+    args: [...args, ...words, "-c", config],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (octets: Uint8Array) => new TextDecoder().decode(octets);
+  assertEquals(code, 0, text(stderr));
+  return text(stdout);
+}
+
+// Where its source cannot be reached, the gate says so, and there is nothing to try against.
+const reachable = Deno.env.get("BUSBAR_NO_C104") !== "1";
+
+Deno.test({
+  name: "Values go from an independent station to an independent centre, commands back",
+  ...reachable ? needs("c104") : { ignore: true },
+  async fn() {
+    const folder = Deno.makeTempDirSync({ prefix: "busbar-c104-" });
+    const port = freePorts(3);
+    const config = `${folder}/busbar.yaml`;
+    const forward = `${folder}/forward.csv`;
+    Deno.writeTextFileSync(forward, FORWARD.join("\n"));
+    Deno.writeTextFileSync(`${folder}/points.csv`, ROWS.join("\n"));
+    Deno.writeTextFileSync(
+      config,
+      JSON.stringify({
+        control: { listen: `127.0.0.1:${port + 2}` },
+        points: { folder: `${folder}/data` },
+        modules: {
+          // c104 confirms direct commands, and never terminates them.
+          "iec104_master": {
+            rtu: {
+              channels: [`127.0.0.1:${port}`],
+              retry: "200ms",
+              "command_end": "confirmation",
+            },
+          },
+          "iec104_slave": {
+            occ: { listen: `127.0.0.1:${port + 1}`, forward, commands: true },
+          },
+        },
+      }),
+    );
+    await call(config, "points", "import", `${folder}/points.csv`);
+    await using station = new Peer("station.py", port);
+    await station.until("the station is ready", (said) => said.length > 0);
+    const [program, ...args] = executable();
+    const busbar = new Deno.Command(program!, {
+      args: [...args, "run", "-c", config],
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    try {
+      const values = async () =>
+        Object.fromEntries(
+          (await call(config, "points", "list", "rtu.", "--json")).trim().split("\n")
+            .map((line) => JSON.parse(line)).map((
+              { point, value, quality },
+            ) => [point, [value, quality]]),
+        );
+      const end = performance.now() + 30_000;
+      let seen: Record<string, unknown> = {};
+      while (performance.now() < end && !seen["rtu.yc.106"]) {
+        try {
+          seen = await values();
+        } catch (error) {
+          if (!(error instanceof Error)) throw error; // It has not started to listen yet.
+        }
+        if (!(seen["rtu.yc.106"] as unknown[] | undefined)?.[0]) seen = {};
+      }
+      const near = (seen["rtu.yc.106"] as number[])[0]!;
+      assert(Math.abs(near - 49.98) < 1e-5);
+      const { "rtu.yc.106": _, "rtu.do.301": __, "rtu.do.302": ___, "rtu.ao.303": ____, ...rest } =
+        seen;
+      assertEquals(rest, {
+        "rtu.yx.101": [true, 0],
+        "rtu.yx.102": [2, 0],
+        "rtu.yc.103": [-5, 0],
+        "rtu.yc.104": [0.25, 0],
+        "rtu.yc.105": [-1234, 0],
+      });
+      await using centre = new Peer("centre.py", port + 1);
+      const heard = (cause: string) =>
+        Object.fromEntries(
+          centre.said.filter((one) => one.what === "value" && one.cause === cause)
+            .map(({ ioa, value, quality }) => [`${ioa}`, `${value} ${quality}`]),
+        );
+      const good = "Quality set: {}, is_good: True";
+      const wanted = {
+        "101": `True ${good}`,
+        "102": `Double.ON ${good}`,
+        "103": `-5 ${good}`,
+        "104": `0.250000 ${good}`,
+        "105": `-1234 ${good}`,
+        "106": `49.97999954223633 ${good}`,
+      };
+      // Its own interrogation: types without time tags, of every point.
+      const interrogated = () => heard("INTERROGATED_BY_STATION");
+      await centre.until("it has interrogated", () => Object.keys(interrogated()).length === 6);
+      assertEquals(interrogated(), wanted);
+      await station.tell("tell");
+      await centre.until("the events came", () => Object.keys(heard("SPONTANEOUS")).length === 6);
+      assertEquals(heard("SPONTANEOUS"), wanted);
+      // Commands: direct, select before operate on both sides, a set point.
+      const commanded = (ioa: number) =>
+        centre.said.find((one) => one.what === "commanded" && one.ioa === ioa)?.success;
+      const done: (readonly [string, number])[] = [
+        ["301 C_SC_NA_1 ON DIRECT", 301],
+        ["302 C_DC_NA_1 ON SELECT_AND_EXECUTE", 302],
+        ["303 C_SE_NC_1 12.5 DIRECT", 303],
+      ];
+      for (const [line, ioa] of done) {
+        await centre.tell(line);
+        await centre.until(`the answer for ${ioa}`, () => commanded(ioa) !== undefined);
+        assertEquals(commanded(ioa), true, line);
+      }
+      const executed = station.said.filter(({ what }) => what === "command").map((
+        { ioa, value, select },
+      ) => `${ioa} ${value} ${select}`);
+      assertEquals(executed.filter((one) => one.endsWith("false")), [
+        "301 True false",
+        "302 Double.ON false",
+        "303 12.5 false",
+      ]);
+      assert(!centre.said.some(({ what }) => what === "unexpected"), JSON.stringify(centre.said));
+    } finally {
+      busbar.kill("SIGTERM");
+      assertEquals((await busbar.status).code, 0);
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
