@@ -14,6 +14,7 @@ import {
   pointWatchCommand,
 } from "./commands/points.ts";
 import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
+import { fepCommands } from "./commands/fep.ts";
 import { decodeRelayCommand } from "./commands/decode_relay.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
 import { configImportCommand } from "./commands/config_import.ts";
@@ -46,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   pointAuditCommand,
   pointImportCommand,
   pointExportCommand,
+  ...fepCommands,
   ...gooseStatusCommands,
   gooseStreamsCommand,
   gooseSendCommand,

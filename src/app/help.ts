@@ -10,18 +10,18 @@ import { VERSION } from "./version.ts";
 
 /** Titles of the first page, and the first words of the commands below them. */
 export const SECTIONS: readonly { readonly title: string; readonly words: readonly string[] }[] = [
-  { title: "Run", words: ["run", "service"] },
+  { title: "Run", words: ["run", "service", "status", "reload", "trace"] },
   { title: "Configure", words: ["check", "config", "completion"] },
-  { title: "Observe", words: ["status", "reload", "trace"] },
-  { title: "Field", words: ["points", "goose", "relay", "srt", "decode"] },
+  { title: "Field", words: ["points", "fep", "goose", "relay", "srt", "decode"] },
 ];
 
 /** One line for each first word that several commands share. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   config: "Work with the file",
   decode: "Show what octets mean, offline",
+  fep: "Front end",
   points: "Points",
-  goose: "Check, watch, publish and subscribe GOOSE",
+  goose: "GOOSE",
   srt: "Carry a stream over SRT",
   relay: "The stream relay",
   service: "busbar as a systemd service",

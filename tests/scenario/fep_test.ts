@@ -68,6 +68,7 @@ class FrontEnd {
       files: { read: () => Promise.resolve(FORWARD) },
       log: { trace: log, debug: log, info: log, warn: log, error: log },
       report: () => {},
+      control: { route: () => ({ [Symbol.dispose]: log }) },
     } as unknown as Context);
     const collected = MASTER.parse({
       channels: ["127.0.0.1:2404", "127.0.0.1:2405"],

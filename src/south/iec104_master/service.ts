@@ -15,6 +15,7 @@ import { type PointId, QUALITY } from "../../points/points.ts";
 import { execute } from "./commands.ts";
 import type { Config } from "./config.ts";
 import { isOutput, StationMap } from "./mapping.ts";
+import { takeOrders } from "./orders.ts";
 import { Session } from "./session.ts";
 import { States } from "./states.ts";
 
@@ -57,6 +58,7 @@ class Rtu implements AsyncDisposable {
     const virtual = virtualRtu === undefined ? undefined : { rtu: virtualRtu, first: virtualPoint };
     this.#states = new States(id, points, clock, config.channels, virtual);
     this.#readTable();
+    takeOrders(ctx, () => this.#session);
     this.#owned = points.commands.own(id, (point) => {
       this.#readTable();
       return this.#outputs.has(point);

@@ -64,6 +64,7 @@ export class Session {
   readonly #zone: TimeZone;
   #started = false;
   #everStarted = false;
+  #tests = 0;
   #patience: Disposable | undefined;
   #interrogating: Promise<boolean> | undefined;
 
@@ -178,6 +179,34 @@ export class Session {
       commonAddress: many ? broadcastOf(profileOf(config)) : only!,
       objects: [{ kind: "clock", address: 0, time: tagOf(ctx.clock.epoch(), this.#zone) }],
     }));
+  }
+
+  /** Tests the application of the RTU, with a counter and the time. */
+  test(): Promise<ExchangeEnd> {
+    const { ctx } = this.#around;
+    const value = this.#tests = this.#tests + 1 & 0xffff;
+    const time = tagOf(ctx.clock.epoch(), this.#zone);
+    return this.#toFirst(TYPE.C_TS_TA_1, { kind: "test_counter", address: 0, value, time });
+  }
+
+  /** Resets the RTU's process. */
+  reset(): Promise<ExchangeEnd> {
+    return this.#toFirst(TYPE.C_RP_NA_1, { kind: "reset", address: 0, qualifier: 1 });
+  }
+
+  /** Asks for one object; the answer comes as a sample of its point. @returns Whether it was sent. */
+  read(commonAddress: number, address: number): boolean {
+    const { ctx, config: { originator } } = this.#around;
+    const fields = { type: TYPE.C_RD_NA_1, cause: CAUSE.request, originator, commonAddress };
+    const request = asdu({ ...fields, objects: [{ kind: "read", address }] });
+    const sent = this.#link.send(request, ctx.clock.now());
+    this.#driver.wake();
+    return sent;
+  }
+
+  #toFirst(type: number, object: InformationObject): Promise<ExchangeEnd> {
+    const [commonAddress] = this.#around.config.commonAddresses;
+    return this.request(this.#system({ type, commonAddress: commonAddress!, objects: [object] }));
   }
 
   #system(fields: Pick<Asdu, "type" | "commonAddress" | "objects">): Asdu {

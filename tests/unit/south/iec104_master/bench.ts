@@ -2,6 +2,7 @@
 import { Counters } from "../../../../src/base/counters.ts";
 import { millis } from "../../../../src/base/time.ts";
 import type { Context } from "../../../../src/kernel/module.ts";
+import type { ControlReply, Json, RouteHandler } from "../../../../src/kernel/registry.ts";
 import type { Authority } from "../../../../src/points/authority.ts";
 import type { JournalOptions } from "../../../../src/points/journal.ts";
 import { type PointId, Points } from "../../../../src/points/points.ts";
@@ -25,6 +26,7 @@ export class Bench implements AsyncDisposable {
   readonly reports: string[] = [];
   readonly codes: string[] = [];
   readonly rtus: Outstation[] = [];
+  readonly routes = new Map<string, RouteHandler>();
   holds = true;
   #changed: () => void = () => {};
   #stop = new AbortController();
@@ -66,6 +68,12 @@ export class Bench implements AsyncDisposable {
       net: this.net,
       points: this.points,
       authority,
+      control: {
+        route: (method: string, path: string, _access: string, handler: RouteHandler) => {
+          this.routes.set(`${method} ${path}`, handler);
+          return { [Symbol.dispose]: () => {} };
+        },
+      },
       counters: this.counters,
       log: { trace: log, debug: log, info: log, warn: log, error: log },
       report: (health: string, why?: string) =>
@@ -73,6 +81,15 @@ export class Bench implements AsyncDisposable {
     } as unknown as Context;
     const checked: Config = CONFIG.parse({ channels: ["127.0.0.1:2404"], ...config });
     this.#ended = run(context, checked);
+  }
+
+  /** Asks as an operator does, and lets the time pass that it takes. */
+  async order(order: string, body?: Json): Promise<ControlReply> {
+    const handler = this.routes.get(`POST /fep/gz_01/${order}`)!;
+    const request = { method: "POST", path: "", query: new URLSearchParams(), body, remote: "t" };
+    const reply = Promise.resolve(handler(request));
+    await this.advance(70_000);
+    return await reply;
   }
 
   /** Gives or takes the right to act. */

@@ -284,6 +284,38 @@ Deno.test("Schedules: interrogations, counters and the clock, at their times", a
   assertEquals([count(TYPE.C_IC_NA_1), count(TYPE.C_CI_NA_1), count(TYPE.C_CS_NA_1)], [6, 1, 2]);
 });
 
+Deno.test("An operator asks for interrogations, counters, the clock, a test, a reset, a read", async () => {
+  await using bench = new Bench();
+  let silent = false;
+  const rtu = await bench.rtu(2404, {
+    answer: (request) => {
+      if (silent) return [];
+      if (request.type !== TYPE.C_RD_NA_1) return undefined;
+      const { commonAddress, objects: [object] } = request;
+      return [asdu({
+        type: TYPE.M_SP_NA_1,
+        cause: CAUSE.request,
+        commonAddress,
+        objects: [{ kind: "single", address: object!.address, on: true, quality: 0 }],
+      })];
+    },
+  });
+  bench.start({ interrogate_on_start: false });
+  await bench.advance(100);
+  for (const order of ["interrogate", "counters", "clock", "test", "reset"]) {
+    assertEquals(await bench.order(order), { status: 200, body: { ok: true } }, order);
+  }
+  assertEquals(rtu.heard.map(({ type }) => type), [100, 101, 103, 107, 105]);
+  assertEquals((await bench.order("read", { coa: 1, ioa: 7 })).status, 200);
+  assertEquals(bench.value("gz_01.yx.7"), true);
+  assertEquals((await bench.order("read", { coa: 1 })).status, 422);
+  silent = true;
+  assertEquals((await bench.order("test")).status, 504);
+  await rtu[Symbol.asyncDispose]();
+  await bench.advance(100);
+  assertEquals((await bench.order("test")).status, 409);
+});
+
 Deno.test("An end of initialization is followed by an interrogation", async () => {
   await using bench = new Bench();
   const rtu = await bench.rtu(2404);
