@@ -185,7 +185,7 @@ class Rtu implements AsyncDisposable {
     const { points } = this.ctx;
     if (points.tableVersion === this.#tableVersion) return this.#map;
     this.#tableVersion = points.tableVersion;
-    const own = [...points.definitions()].filter(({ station }) => station === this.#station);
+    const own = points.definitionsOf(this.#station);
     this.#outputs = new Map(
       own.filter(isOutput).map((definition) => [definition.point, definition]),
     );
