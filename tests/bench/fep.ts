@@ -317,7 +317,7 @@ async function many(): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
   await delay(3000);
-  const rss = memoryOf(front.pid).rss / 2 ** 20;
+  const { rss } = memoryOf(front.pid);
   console.log(
     `${MANY} RTUs with ${POINTS} points       ${seconds.toFixed(1)} s until all are known, ` +
       `${rss.toFixed(0)} MiB (bar 300)`,

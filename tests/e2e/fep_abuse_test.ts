@@ -13,6 +13,8 @@ import { executable } from "./harness.ts";
 
 const START_ACT = "68 04 07 00 00 00";
 const START_CON = "68 04 0b 00 00 00";
+const TEST_ACT = "68 04 43 00 00 00";
+const TEST_CON = "68 04 83 00 00 00";
 const ATTEMPTS = 1000;
 const STORM = 500;
 
@@ -90,6 +92,14 @@ class Abuser implements Disposable {
     return toHex(octets);
   }
 
+  /** The next frame, whole. */
+  async frame(): Promise<string | undefined> {
+    const head = await this.hear(2);
+    if (head === undefined) return undefined;
+    const rest = await this.hear(parseInt(head.slice(3), 16));
+    return rest === undefined ? undefined : `${head} ${rest}`;
+  }
+
   [Symbol.dispose](): void {
     this.conn.close();
   }
@@ -157,15 +167,14 @@ Deno.test("Whoever breaks the rules is ended or refused as the standard says; ot
     await goesOn("at first");
     for (const [what, octets, closed] of RULES) {
       using abuser = await Abuser.dial(listen);
-      await abuser.say(octets);
       if (octets.startsWith(START_ACT)) {
-        // What breaks a rule behind it may end the connection before the answer is out.
-        const con = await abuser.hear(6);
-        assert(con === START_CON || (closed && con === undefined), `${what}: ${con}`);
+        await abuser.say(START_ACT);
+        assertEquals(await abuser.hear(6), START_CON, what);
       }
+      await abuser.say(octets.replace(START_ACT, ""));
       if (closed) assertEquals(await abuser.hear(1), undefined, what);
       else {
-        await abuser.say("68 04 43 00 00 00");
+        await abuser.say(TEST_ACT);
         const heard = await abuser.hear(6);
         assert(heard !== undefined, what);
       }
@@ -174,7 +183,11 @@ Deno.test("Whoever breaks the rules is ended or refused as the standard says; ot
     {
       using abuser = await Abuser.dial(listen);
       await abuser.say(Array(STORM).fill(START_ACT).join(" "));
-      assertEquals(await abuser.hear(6 * STORM), Array(STORM).fill(START_CON).join(" "));
+      await abuser.say(TEST_ACT);
+      // One confirmation serves all that come before it is given; the test is answered behind them.
+      const frames: (string | undefined)[] = [];
+      do frames.push(await abuser.frame()); while (frames.at(-1) && frames.at(-1) !== TEST_CON);
+      assertEquals([frames.includes(START_CON), frames.at(-1)], [true, TEST_CON]);
     }
     await goesOn("after a storm of STARTDT");
     // Half-open ones: a first octet, and never a second.
