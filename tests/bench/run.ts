@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-console -- its output is a table for people
 /**
  * `deno task bench [--rounds 7] [--path JSON]`, with `--control`, `--others`, `--collector`,
- * `--streams`, `--srt`, `--points` or `--fep`: busbar against the same loop in C. Two namespaces joined by a
- * veth, both bridges in both, GOOSE frames of 200 octets, contenders taking turns inside each
- * round. A table with the bar beside each figure is printed, and all numbers go to
+ * `--streams`, `--srt`, `--points` or `--fep`: busbar against the same loop in C. Two namespaces
+ * joined by a veth, both bridges in both, GOOSE frames of 200 octets, contenders taking turns
+ * inside each round. A table with the bar beside each figure is printed, and all numbers go to
  * `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors gives figures that need
  * reading. With `--control` the C loop stands in busbar's place too: what the ratios are then is
  * the noise. `others.ts`, `collector.ts`, `streams.ts`, `srt.ts` and `points.ts` tell what the
