@@ -6,8 +6,8 @@
  * inside each round. A table with the bar beside each figure is printed, and all numbers go to
  * `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors gives figures that need
  * reading. With `--control` the C loop stands in busbar's place too: what the ratios are then is
- * the noise. `others.ts`, `collector.ts`, `streams.ts`, `srt.ts`, `points.ts` and `fep.ts` tell what the
- * others do.
+ * the noise. `others.ts`, `collector.ts`, `streams.ts`, `srt.ts`, `points.ts` and `fep.ts` tell
+ * what the others do.
  *
  * Needs root, gcc, ip, and the executable (`deno task build`, or `BUSBAR_E2E=source`).
  * @module
