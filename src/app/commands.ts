@@ -14,6 +14,7 @@ import {
   pointWatchCommand,
 } from "./commands/points.ts";
 import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
+import { simRtuCommand, simScadaCommand } from "./commands/sim.ts";
 import { fepCommands } from "./commands/fep.ts";
 import { decodeRelayCommand } from "./commands/decode_relay.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
@@ -48,6 +49,8 @@ export const COMMANDS: readonly Command[] = [
   pointImportCommand,
   pointExportCommand,
   ...fepCommands,
+  simRtuCommand,
+  simScadaCommand,
   ...gooseStatusCommands,
   gooseStreamsCommand,
   gooseSendCommand,

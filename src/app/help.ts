@@ -10,9 +10,11 @@ import { VERSION } from "./version.ts";
 
 /** Titles of the first page, and the first words of the commands below them. */
 export const SECTIONS: readonly { readonly title: string; readonly words: readonly string[] }[] = [
-  { title: "Run", words: ["run", "service", "status", "reload", "trace"] },
-  { title: "Configure", words: ["check", "config", "completion"] },
-  { title: "Field", words: ["points", "fep", "goose", "relay", "srt", "decode"] },
+  {
+    title: "Run and configure",
+    words: ["run", "service", "status", "reload", "trace", "check", "config", "completion"],
+  },
+  { title: "Field", words: ["points", "fep", "sim", "goose", "relay", "srt", "decode"] },
 ];
 
 /** One line for each first word that several commands share. */
@@ -21,6 +23,7 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   decode: "Show what octets mean, offline",
   fep: "Front end",
   points: "Points",
+  sim: "Simulated peers",
   goose: "GOOSE",
   srt: "Carry a stream over SRT",
   relay: "The stream relay",

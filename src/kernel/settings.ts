@@ -81,7 +81,7 @@ export const POINTS = section({
   journal_pending: integer(1000, 10_000_000).default(100_000).describe(
     "Most events that wait for the disk; with more, devices are not told that theirs are safe",
   ),
-  commit_within: duration(millis(0), seconds(10)).prefault("10ms").describe(
+  commit_within: duration(millis(0), seconds(10)).prefault("2ms").describe(
     "How long an event waits for others to be committed with",
   ),
   checkpoint_every: duration(seconds(10), seconds(86_400)).prefault("10m").describe(

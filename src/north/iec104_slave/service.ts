@@ -7,6 +7,7 @@ import { parseIpv4 } from "../../base/address.ts";
 import { ConfigError } from "../../base/errors.ts";
 import type { Context } from "../../kernel/module.ts";
 import type { AcceptedConn } from "../../platform/ports.ts";
+import type { Cursor } from "../../points/journal_cursor.ts";
 import type { PointId } from "../../points/points.ts";
 import type { Config } from "./config.ts";
 import { Connection } from "./connection.ts";
@@ -47,6 +48,9 @@ class Server {
     const { ctx, config } = this;
     if (config.forward !== undefined) this.#forwarding = await ctx.files.read(config.forward);
     this.#readTable();
+    // What happens before a control centre connects for the first time is its business too.
+    const groups = config.groups?.map(({ name }) => name) ?? [];
+    for (const group of config.mode === "single" ? ["single"] : groups) this.#cursorOf(group);
     await using listener = await ctx.net.listen(config.listen);
     const stop = () => void listener[Symbol.asyncDispose]();
     ctx.signal.addEventListener("abort", stop, { once: true });
@@ -78,6 +82,11 @@ class Server {
     const running = this.#serve(accepted, client, found.group);
     this.#running.add(running);
     void running.finally(() => this.#running.delete(running));
+  }
+
+  /** Where a group is; it outlives connections and busbar itself. */
+  #cursorOf(group: string): Cursor {
+    return this.ctx.points.journal!.cursor(`${this.ctx.id}.${group}`);
   }
 
   /** The group of a client, or why it has none. */
@@ -112,7 +121,7 @@ class Server {
       ctx,
       config,
       group,
-      cursor: ctx.points.journal!.cursor(`${ctx.id}.${group}`),
+      cursor: this.#cursorOf(group),
       remote: `${remote.host}:${remote.port}`,
       table: () => this.#readTable(),
       starting: (one) => this.#starting(one),
