@@ -23,6 +23,8 @@ import { ThreadedWriter } from "./journal_thread.ts";
 export const TABLE_FILE = "points.sqlite";
 /** The journal's. */
 export const JOURNAL_FILE = "journal.sqlite";
+/** Held by the busbar that runs. */
+const LOCK_FILE = "busbar.lock";
 /** How often the table is looked at for changes of others. */
 const LOOK_EVERY = seconds(2);
 /** Newest events in memory. */
@@ -49,9 +51,37 @@ export async function openPointPlane(options: PlaneOptions): Promise<PointPlane>
     const what = `Folder ${folder} of the points cannot be made: ${describe(error)}`;
     throw new OsError("os.file", what, { path: folder }, { cause: error });
   }
-  const journal = openJournal(options, `${folder}/${JOURNAL_FILE}`);
-  const table = new PointTable(openSqlite(`${folder}/${TABLE_FILE}`));
-  return new PointPlane(options, new Points(clock, journal), table);
+  const lock = lockFolder(folder);
+  try {
+    const journal = openJournal(options, `${folder}/${JOURNAL_FILE}`);
+    const table = new PointTable(openSqlite(`${folder}/${TABLE_FILE}`));
+    return new PointPlane(options, new Points(clock, journal), table, lock);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/**
+ * Takes the folder for this process; the kernel gives it up with the process. Two that write one
+ * journal would give the same numbers to different events.
+ */
+function lockFolder(folder: string): Deno.FsFile {
+  const path = `${folder}/${LOCK_FILE}`;
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { create: true, write: true });
+  } catch (error) {
+    const what = `Folder ${folder} of the points cannot be used: ${describe(error)}`;
+    throw new OsError("os.file", what, { path }, { cause: error });
+  }
+  if (file.tryLockSync(true)) return file;
+  file.close();
+  throw new OsError(
+    "points.folder.taken",
+    `Folder ${folder} of the points is another busbar's that runs: give this one its own folder`,
+    { path },
+  );
 }
 
 function openJournal({ settings, clock, startThread }: PlaneOptions, path: string): Journal {
@@ -92,6 +122,7 @@ export class PointPlane implements AsyncDisposable {
     readonly options: PlaneOptions,
     readonly points: Points,
     readonly table: PointTable | undefined,
+    readonly lock?: Deno.FsFile,
   ) {
     this.#nextCheckpoint = after(options.clock.now(), options.settings.checkpointEvery);
     this.#look();
@@ -154,6 +185,7 @@ export class PointPlane implements AsyncDisposable {
     this.points.checkpoint();
     await this.points.journal?.[Symbol.asyncDispose]();
     this.table?.database[Symbol.dispose]();
+    this.lock?.close();
   }
 
   #arm(span: Millis): void {

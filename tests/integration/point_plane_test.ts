@@ -115,6 +115,23 @@ Deno.test("Rows that somebody else changes are taken within seconds", async () =
   assert(site.lines.includes("points.table"));
 });
 
+Deno.test("A folder is one busbar's at a time, and free again when that has ended", async () => {
+  using site = new Site();
+  {
+    await using _plane = await site.open();
+    let code = "";
+    try {
+      await using _second = await site.open();
+    } catch (error) {
+      assert(error instanceof AppError && error.message.includes(site.folder), String(error));
+      code = error.code;
+    }
+    assertEquals(code, "points.folder.taken");
+  }
+  await using plane = await site.open();
+  assert(plane.points.journal !== undefined);
+});
+
 Deno.test("A folder or a file that cannot be used is told with its path", async () => {
   using site = new Site();
   const codeOf = async (): Promise<string> => {

@@ -1,3 +1,4 @@
+import { isLoopback } from "../../base/address.ts";
 import { millis, seconds } from "../../base/time.ts";
 import {
   choice,
@@ -60,7 +61,9 @@ export const CONFIG = section({
   clock_sync: choice(["ignore", "refuse"]).default("ignore").describe(
     "What becomes of a clock synchronization: confirmed without effect, or refused",
   ),
-  commands: flag().default(false).describe("Whether commands are taken"),
+  commands: flag().default(false).describe(
+    "Whether commands are taken; beyond loopback it needs allow, or groups with clients",
+  ),
   select_within: duration(seconds(1), seconds(255)).prefault("10s").describe(
     "How long a selection holds",
   ),
@@ -79,7 +82,7 @@ export const CONFIG = section({
   overflow_address: integer(0, 16_777_215).optional().describe(
     "Object address of a single point that tells of events that were lost, in the first CA",
   ).meta({ example: 65_000 }),
-}).superRefine(({ mode, groups, t1, t2, k, w }, context) => {
+}).superRefine(({ mode, groups, t1, t2, k, w, commands, listen, allow }, context) => {
   const fault = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
   if (mode === "groups" && !groups) fault("groups", "are needed with mode groups");
@@ -89,6 +92,10 @@ export const CONFIG = section({
   }
   if ((groups ?? []).filter(({ clients }) => !clients).length > 1) {
     fault("groups", "may have one without clients only");
+  }
+  const known = allow !== undefined || groups?.every(({ clients }) => clients !== undefined);
+  if (commands && !known && !isLoopback(listen.host)) {
+    fault("allow", "is needed to take commands beyond loopback: the protocol itself asks nobody");
   }
   if (t2 >= t1) fault("t2", "must be less than t1");
   if (w > k) fault("w", "must not be more than k");

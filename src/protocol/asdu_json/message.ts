@@ -10,6 +10,7 @@ import {
   epochOf,
   type InformationObject,
   QDS,
+  shortFloat,
   type TimeZone,
   typeSpec,
 } from "../iec104/mod.ts";
@@ -212,15 +213,6 @@ function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-/** The shortest decimal that is the same 32 bit number: 220.3, not 220.3000030517578. */
-function shortest(value: number): number {
-  for (let digits = 6; digits < 9; digits += 1) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return short;
-  }
-  return value;
-}
-
 function bodyOf(object: InformationObject): Fields | undefined {
   switch (object.kind) {
     case "single":
@@ -238,7 +230,7 @@ function bodyOf(object: InformationObject): Fields | undefined {
     case "bitstring":
       return { value: object.bits, ...qds(object.quality) };
     case "float":
-      return { value: finite(shortest(object.value)), ...qds(object.quality) };
+      return { value: finite(shortFloat(object.value)), ...qds(object.quality) };
     case "counter":
       return {
         value: {

@@ -96,13 +96,13 @@ export function qualityWords(quality: number, elapsed = false): string[] {
   ];
 }
 
-/** The shortest decimal that is the same R32: `49.98`, not `49.97999954223633`. */
-export function shortFloatText(value: number): string {
+/** The shortest decimal that is the same R32: 49.98, not 49.97999954223633. */
+export function shortFloat(value: number): number {
   for (let digits = 1; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return `${short}`;
+    if (Math.fround(short) === value) return short;
   }
-  return `${value}`;
+  return value;
 }
 
 type Words = {
@@ -175,7 +175,7 @@ const WORDS: Words = {
   bitstring: ({ bits, quality }) => [hex(bits, 8), ...qualityWords(quality)],
   normalized: ({ raw, quality }) => [`${raw / 32_768}`, `raw ${raw}`, ...qualityWords(quality)],
   scaled: ({ value, quality }) => [`${value}`, ...qualityWords(quality)],
-  float: ({ value, quality }) => [shortFloatText(value), ...qualityWords(quality)],
+  float: ({ value, quality }) => [`${shortFloat(value)}`, ...qualityWords(quality)],
   counter: totalWords,
   "security_counter": (object) => [`association ${object.association}`, ...totalWords(object)],
   packed: ({ states, changed, quality }) => [
@@ -204,7 +204,7 @@ const WORDS: Words = {
   "step_command": (object) => commandWords(STEP_WORDS[object.step]!, object),
   "set_normalized": (object) => setWords(`${object.raw / 32_768}  raw ${object.raw}`, object),
   "set_scaled": (object) => setWords(`${object.value}`, object),
-  "set_float": (object) => setWords(shortFloatText(object.value), object),
+  "set_float": (object) => setWords(`${shortFloat(object.value)}`, object),
   "set_bitstring": ({ bits }) => [hex(bits, 8)],
   "end_of_initialization": ({ initialization, changed }) => [
     ["power on", "manual reset", "remote reset"][initialization] ?? `COI ${initialization}`,

@@ -3,7 +3,7 @@
  * This is the rule by which nothing is lost.
  * @module
  */
-import { after, type Instant, millis } from "../../base/time.ts";
+import { type Instant, millis } from "../../base/time.ts";
 import { pause } from "../../platform/clock.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Points, Sample } from "../../points/points.ts";
@@ -68,7 +68,7 @@ export class Keeper {
       while (this.#held[0] && (this.#held[0].sequence ?? Infinity) <= safe) {
         count += this.#held.shift()!.count;
       }
-      this.release(count, after(this.clock.now(), millis(0)));
+      this.release(count, this.clock.now());
     }
     this.#working = false;
   }

@@ -1,3 +1,4 @@
+import { CONFIG } from "../../../../src/north/iec104_slave/config.ts";
 import { QUALITY } from "../../../../src/points/points.ts";
 import {
   CAUSE,
@@ -323,6 +324,19 @@ Deno.test("A selection goes with its connection; a command too old is refused", 
     "58 7 no",
     "58 7 no",
   ]);
+});
+
+Deno.test("Commands beyond loopback are taken of known addresses only", () => {
+  const faults = (fields: object) =>
+    CONFIG.safeParse({ listen: "0.0.0.0:2404", commands: true, ...fields }).error?.issues
+      .map(({ path }) => path.join(".")) ?? [];
+  const group = { name: "occ", clients: ["10.0.0.0/8"] };
+  assertEquals(faults({}), ["allow"]);
+  assertEquals(faults({ mode: "groups", groups: [group, { name: "others" }] }), ["allow"]);
+  assertEquals(faults({ mode: "groups", groups: [group] }), []);
+  assertEquals(faults({ allow: ["10.0.0.0/8"] }), []);
+  assertEquals(faults({ commands: false }), []);
+  assertEquals(faults({ listen: "127.0.0.1:2404" }), []);
 });
 
 Deno.test("Without permission no command is taken", async () => {
