@@ -14,6 +14,7 @@ import {
   pointWatchCommand,
 } from "./commands/points.ts";
 import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
+import { demoFepCommand } from "./commands/demo.ts";
 import { simRtuCommand, simScadaCommand } from "./commands/sim.ts";
 import { fepCommands } from "./commands/fep.ts";
 import { decodeRelayCommand } from "./commands/decode_relay.ts";
@@ -51,6 +52,7 @@ export const COMMANDS: readonly Command[] = [
   ...fepCommands,
   simRtuCommand,
   simScadaCommand,
+  demoFepCommand,
   ...gooseStatusCommands,
   gooseStreamsCommand,
   gooseSendCommand,

@@ -14,7 +14,7 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
     title: "Run and configure",
     words: ["run", "service", "status", "reload", "trace", "check", "config", "completion"],
   },
-  { title: "Field", words: ["points", "fep", "sim", "goose", "relay", "srt", "decode"] },
+  { title: "Field", words: ["points", "fep", "sim", "demo", "goose", "relay", "srt", "decode"] },
 ];
 
 /** One line for each first word that several commands share. */
@@ -24,6 +24,7 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   fep: "Front end",
   points: "Points",
   sim: "Simulated peers",
+  demo: "A whole site on loopback",
   goose: "GOOSE",
   srt: "Carry a stream over SRT",
   relay: "The stream relay",
@@ -39,8 +40,8 @@ const WIDTH_MAX = 100;
 export function firstPage(commands: readonly Command[], columns: number): string[] {
   const lines = [
     `busbar ${VERSION}: telecontrol and relay gateway in one executable`,
-    "",
     "Usage: busbar [command] [options]      without a command: run",
+    "`busbar <command> --help` says more; `busbar --version` which this is.",
   ];
   const words = nextWords("", commands);
   const sectioned = new Set(SECTIONS.flatMap((section) => section.words));
@@ -56,7 +57,7 @@ export function firstPage(commands: readonly Command[], columns: number): string
     // One column for all sections reads better than one for each.
     if (rows.length > 0) lines.push(`${title}:`, ...columnsOf(rows, columns, 16));
   }
-  return [...lines, "", "`busbar <command> --help` says more; `busbar --version` which this is."];
+  return lines;
 }
 
 /** `busbar goose --help`. */

@@ -7,7 +7,14 @@ import { Counters } from "../base/counters.ts";
 import type { Random } from "../base/random.ts";
 import type { ServiceConfig } from "../kernel/config.ts";
 import type { LogHub } from "../kernel/log.ts";
-import type { Health, HotSample, Neighbors, WorkerHandle, WorkerPart } from "../kernel/module.ts";
+import type {
+  Health,
+  HotSample,
+  Neighbors,
+  TraceDepth,
+  WorkerHandle,
+  WorkerPart,
+} from "../kernel/module.ts";
 import type { Orders } from "../kernel/orders.ts";
 import type { Json, JsonObject } from "../kernel/registry.ts";
 import type { Registry } from "../kernel/control_registry.ts";
@@ -57,7 +64,8 @@ export class Service implements ServiceSpec {
 
   /** Sets how much is traced. Returns false for a service that has no frames to trace. */
   setTrace(level: TraceLevel): boolean {
-    if (this.config.module.isolate !== "worker") return false;
+    const { module } = this.config;
+    if (module.isolate === "main" && !module.frames) return false;
     this.#trace = TRACE_LEVELS.indexOf(level);
     if (this.#orders) this.#orders.trace = this.#trace;
     return true;
@@ -120,6 +128,7 @@ export class Service implements ServiceSpec {
       log: log.of(this.id),
       counters: this.counters,
       report,
+      trace: () => this.#trace as TraceDepth,
       startWorker: (part) => this.#startPart(part),
     }, config);
   }

@@ -42,6 +42,13 @@ const POINT = section({
   from: real().default(0).describe("Least value"),
   to: real().default(100).describe("Greatest value"),
   every: duration(millis(1), seconds(86_400)).prefault("1s").describe("How often it changes"),
+  group: integer(0, 16).default(0).describe("Group of interrogation; counters have 1 to 4"),
+});
+
+const FILE = section({
+  ioa: integer(0, 16_777_215).describe("Object address"),
+  file: integer(1, 65_535).default(2).describe("Name of the file: 2 is disturbance data"),
+  length: integer(0, 1_048_576).default(4096).describe("Octets; they are made up"),
 });
 
 /** The whole file. */
@@ -55,6 +62,7 @@ export const PROFILE = section({
   drop_every: duration(seconds(1), seconds(86_400)).optional().describe(
     "How often the connection is broken off",
   ),
+  files: list(FILE, 100).optional().describe("Files that can be listed and fetched"),
   refuse_commands: flag().default(false),
   queue: integer(1, 10_000_000).default(100_000).describe(
     "Most events that wait; with more the oldest that was not sent goes",
@@ -72,4 +80,5 @@ export const PROFILE_DEFAULT = {
     { ioa: 211, type: "M_ME_TE_1", change: "ramp", from: -100, to: 100, every: "500ms" },
     { ioa: 401, type: "M_IT_TB_1", change: "numbers", every: "1s" },
   ],
+  files: [{ ioa: 9001, length: 20_000 }],
 } as const;

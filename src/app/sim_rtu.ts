@@ -13,8 +13,12 @@ import {
   type Asdu,
   asdu,
   CAUSE,
+  COUNTER_FREEZE,
+  COUNTER_REQUEST,
+  FileServing,
   Iec104Link,
   type InformationObject,
+  INTERROGATE_STATION,
   mirrored,
   tagOf,
   TYPE,
@@ -46,6 +50,7 @@ interface SimPoint {
   readonly from: number;
   readonly to: number;
   readonly every: number;
+  readonly group: number;
   value: number;
   due: number;
 }
@@ -76,11 +81,22 @@ export class SimRtu {
   readonly #answers: Asdu[] = [];
   /** What is on its way, in its order. */
   readonly #order: ("event" | "answer")[] = [];
+  readonly #files: FileServing;
+  /** Counters as they were when they were frozen. */
+  readonly #frozen = new Map<number, number>();
   #current: { link: Iec104Link; wake: () => void; stop: AbortController } | undefined;
   #turn = 0;
 
   constructor(readonly profile: Profile, readonly told: (line: string) => void) {
     const now = performance.now();
+    const time = tagOf(Date.now(), UTC);
+    this.#files = new FileServing(
+      profile.commonAddress,
+      (profile.files ?? []).map(({ ioa, file, length }) => {
+        const octets = Uint8Array.from({ length }, (_, index) => index * 31 + (index >> 8) & 0xff);
+        return { address: ioa, file, octets, time };
+      }),
+    );
     this.#points = profile.points.flatMap(({ ioa, count, ...rest }) =>
       Array.from({ length: count }, (_, index): SimPoint => ({
         ...rest,
@@ -91,9 +107,18 @@ export class SimRtu {
     );
   }
 
-  /** Runs until `signal` aborts. @throws OsError when the address cannot be had. */
-  async run(on: Endpoint, signal: AbortSignal): Promise<void> {
+  /**
+   * Runs until `signal` aborts.
+   * @param bound Told where it listens.
+   * @throws OsError when the address cannot be had.
+   */
+  async run(
+    on: Endpoint,
+    signal: AbortSignal,
+    bound: (at: Endpoint) => void = () => {},
+  ): Promise<void> {
     await using listener = await SYSTEM_NET.listen(on);
+    bound(listener.local);
     this.told(`Listens on ${listener.local.host}:${listener.local.port}`);
     const close = () => void listener[Symbol.asyncDispose]();
     signal.addEventListener("abort", close, { once: true });
@@ -217,8 +242,18 @@ export class SimRtu {
     const con = mirrored(request, CAUSE.activationCon, false);
     const end = mirrored(request, CAUSE.activationTermination, false);
     const group = typeSpec(request.type)?.group;
-    if (request.type === TYPE.C_IC_NA_1 || request.type === TYPE.C_CI_NA_1) {
-      this.#answers.push(con, ...this.#state(request.type === TYPE.C_CI_NA_1), end);
+    const [object] = request.objects;
+    const files = group === "file" ? this.#files.take(request) : undefined;
+    if (files) this.#answers.push(...files);
+    else if (object?.kind === "interrogation") {
+      this.#answers.push(con, ...this.#state(false, object.qualifier - INTERROGATE_STATION), end);
+    } else if (object?.kind === "counter_interrogation") {
+      const { request: asked, freeze } = object;
+      const wanted = asked === COUNTER_REQUEST.general ? 0 : asked;
+      this.#answers.push(con);
+      if (freeze === COUNTER_FREEZE.read) this.#answers.push(...this.#state(true, wanted));
+      else this.#freeze(wanted, freeze);
+      this.#answers.push(end);
     } else if (request.type === TYPE.C_RD_NA_1) {
       const point = this.#points.find(({ address }) => address === request.objects[0]!.address);
       this.#answers.push(
@@ -227,7 +262,7 @@ export class SimRtu {
           : mirrored(request, CAUSE.unknownObjectAddress, true),
       );
     } else if (group === "control") this.#command(request, con, end);
-    else if (group === "system") this.#answers.push(con);
+    else if (group === "system" || group === "parameter") this.#answers.push(con);
     else this.#answers.push(mirrored(request, CAUSE.unknownType, true));
   }
 
@@ -243,10 +278,27 @@ export class SimRtu {
     else this.#answers.push(con, end);
   }
 
-  #state(counters: boolean): Asdu[] {
-    const cause = counters ? CAUSE.counterInterrogated : CAUSE.interrogated;
-    return this.#points.filter(({ type }) => (typeSpec(type)?.kind === "counter") === counters)
-      .map((point) => this.#asdu(point, STATES[point.type] ?? point.type, cause));
+  /** @param group Of interrogation; 0 the whole station. */
+  #state(counters: boolean, group: number): Asdu[] {
+    const cause = (counters ? CAUSE.counterInterrogated : CAUSE.interrogated) + group;
+    return this.#members(counters, group).map((point) => {
+      const value = counters ? this.#frozen.get(point.address) ?? point.value : point.value;
+      return this.#asdu({ ...point, value }, STATES[point.type] ?? point.type, cause);
+    });
+  }
+
+  #freeze(group: number, freeze: number): void {
+    for (const point of this.#members(true, group)) {
+      if (freeze !== COUNTER_FREEZE.reset) this.#frozen.set(point.address, point.value);
+      if (freeze !== COUNTER_FREEZE.freeze) point.value = 0;
+    }
+  }
+
+  #members(counters: boolean, group: number): SimPoint[] {
+    return this.#points.filter((point) =>
+      (typeSpec(point.type)?.kind === "counter") === counters &&
+      (group === 0 || point.group === group)
+    );
   }
 }
 

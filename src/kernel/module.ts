@@ -14,6 +14,9 @@ import type { Points } from "../points/points.ts";
 import type { ControlRegistry, Json, JsonObject } from "./registry.ts";
 import type { Schema } from "./schema.ts";
 
+/** How much of each frame is logged: 0 nothing, 1 its header, 2 its objects too, 3 its octets too. */
+export type TraceDepth = 0 | 1 | 2 | 3;
+
 /** How a service fares by its own word. */
 export type Health = "up" | "degraded";
 
@@ -57,6 +60,8 @@ export interface Context extends ServiceContext {
   readonly authority: Authority;
   /** Routes and message types on the control port; all are withdrawn when `run` settles. */
   readonly control: ControlRegistry;
+  /** How much of each frame to log: 0 none, 1 header, 2 objects, 3 octets. Set while running. */
+  trace(): TraceDepth;
   /**
    * Starts a part of this service in a worker of its own, which shares its counters and its place
    * in /status. It has to have ended before `run` settles.
@@ -119,7 +124,7 @@ export interface HotContext extends ServiceContext {
   /** True when the service has to end. A hot loop asks once per turn: it is also its heartbeat. */
   stopped(): boolean;
   /** How much of each frame to log: 0 none, 1 header, 2 objects, 3 octets. Set while running. */
-  trace(): 0 | 1 | 2 | 3;
+  trace(): TraceDepth;
   /** How often somebody asked it to look after its peers at once; a change is the sign. */
   nudges(): number;
   /**
@@ -171,7 +176,12 @@ interface ModuleBase<Config> {
 export type ModuleDef<Config = unknown> =
   & ModuleBase<Config>
   & (
-    | { readonly isolate: "main"; readonly run: Run<Config> }
+    | {
+      readonly isolate: "main";
+      readonly run: Run<Config>;
+      /** Whether it has frames that `busbar trace` can show. */
+      readonly frames?: true;
+    }
     /** The byte plane: `run` is found by name in `app/hot_modules.ts`, inside the worker. */
     | { readonly isolate: "worker" }
   );

@@ -10,7 +10,7 @@ import type { HotPlatform } from "../platform/hot.ts";
 import { LogFolder } from "./log_fold.ts";
 import { logTo } from "./log.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Health, HotContext, HotRun } from "./module.ts";
+import type { Health, HotContext, HotRun, TraceDepth } from "./module.ts";
 import { Orders } from "./orders.ts";
 import type { FromWorker, ToWorker } from "./worker_host.ts";
 
@@ -91,7 +91,7 @@ function contextOf(
     bell: { fd: message.bell },
     receive: () => mail.receive(),
     tell: (message) => send({ kind: "message", message }),
-    trace: () => orders.trace as 0 | 1 | 2 | 3,
+    trace: () => orders.trace as TraceDepth,
     stopped() {
       orders.beat();
       // Reading the clock costs as much as a small system call, and this is asked in every turn.

@@ -1,8 +1,8 @@
 /** TCP of this machine, as the port that services see. */
 import { LinkDownError, OsError } from "../base/errors.ts";
 import type { ByteConn } from "./drive.ts";
-import type { AcceptedConn, Endpoint, Listener, Net, TlsIdentity } from "./ports.ts";
-import { listenTls } from "./tls.ts";
+import type { AcceptedConn, Endpoint, Listener, Net, TlsClient, TlsServer } from "./ports.ts";
+import { dialTls, listenTls } from "./tls.ts";
 
 /** Octets asked for in a first read; whoever fills that is given more. */
 const READ_MIN = 2 * 1024;
@@ -10,7 +10,8 @@ const READ_MAX = 64 * 1024;
 
 /** The {@linkcode Net} of the runtime. */
 export const SYSTEM_NET: Net = {
-  async dial(to: Endpoint, signal: AbortSignal): Promise<ByteConn> {
+  async dial(to: Endpoint, signal: AbortSignal, tls?: TlsClient): Promise<ByteConn> {
+    if (tls) return await dialTls(to, signal, tls);
     try {
       const conn = await Deno.connect({ hostname: to.host, port: to.port, signal });
       // Telecontrol frames are small and must not wait for one another.
@@ -23,7 +24,7 @@ export const SYSTEM_NET: Net = {
     }
   },
 
-  listen(on: Endpoint, tls?: TlsIdentity): Promise<Listener> {
+  listen(on: Endpoint, tls?: TlsServer): Promise<Listener> {
     if (tls) return listenTls(on, tls);
     try {
       return Promise.resolve(new TcpListener(Deno.listen({ hostname: on.host, port: on.port })));

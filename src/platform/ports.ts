@@ -72,10 +72,41 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
+/** The oldest version of TLS that is spoken. */
+export type TlsVersion = "1.2" | "1.3";
+
+/** Whom to believe. */
+export interface TlsTrust {
+  /** Certificates of the authorities, as PEM text. */
+  readonly authority: string;
+  /**
+   * Common names, alternative names or SHA-256 fingerprints of which the peer must have one;
+   * absent: a server must have the name or address that is dialled, a client any certificate of the
+   * authority.
+   */
+  readonly peers?: readonly string[] | undefined;
+}
+
+/** How a listener speaks TLS. */
+export interface TlsServer extends TlsIdentity {
+  /** Absent: 1.3. */
+  readonly least?: TlsVersion | undefined;
+  /** Clients have to show a certificate; absent: they are not asked. */
+  readonly clients?: TlsTrust | undefined;
+  /** Told of each client whose handshake failed, and why. */
+  readonly refused?: (why: string) => void;
+}
+
+/** How TLS is spoken to a server; both sides show who they are. */
+export interface TlsClient extends TlsIdentity {
+  readonly least: TlsVersion;
+  readonly server: TlsTrust;
+}
+
 /** TCP, as services see it. */
 export interface Net {
   /** @throws LinkDownError when the peer cannot be reached, or `signal` aborts first. */
-  dial(to: Endpoint, signal: AbortSignal): Promise<ByteConn>;
+  dial(to: Endpoint, signal: AbortSignal, tls?: TlsClient): Promise<ByteConn>;
   /** @throws OsError when the address cannot be bound (`EADDRINUSE`, `EADDRNOTAVAIL`, …). */
-  listen(on: Endpoint, tls?: TlsIdentity): Promise<Listener>;
+  listen(on: Endpoint, tls?: TlsServer): Promise<Listener>;
 }

@@ -1,33 +1,127 @@
 /**
- * TLS 1.3 towards whoever connects. The runtime's own listener takes TLS 1.2 as well and cannot be
- * told otherwise, so this is Node's. RFC 8446
+ * TLS 1.3, or 1.2 where it has to be, towards whoever connects and whom is connected to. The
+ * runtime's own listener asks nobody for a certificate and its versions cannot be chosen, so this
+ * is Node's. There is no renegotiation, no compression, and no suite without forward secrecy: the
+ * library beneath has none. RFC 8446, RFC 5246; IEC 62351-3 for telecontrol
  * @module
  */
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import {
+  checkServerIdentity,
+  connect,
+  createServer,
+  type PeerCertificate,
+  type Server,
+  type TLSSocket,
+} from "node:tls";
 import { LinkDownError, OsError } from "../base/errors.ts";
 import type { ByteConn } from "./drive.ts";
-import type { AcceptedConn, Endpoint, Listener, TlsIdentity } from "./ports.ts";
+import type {
+  AcceptedConn,
+  Endpoint,
+  Listener,
+  TlsClient,
+  TlsServer,
+  TlsTrust,
+  TlsVersion,
+} from "./ports.ts";
 
 /** Handshakes that wait to be taken. */
 const WAITING_MAX = 512;
 /** How long a handshake may take, in milliseconds. */
 const HANDSHAKE_MAX = 10_000;
 
+const VERSIONS = { "1.2": "TLSv1.2", "1.3": "TLSv1.3" } as const satisfies Record<
+  TlsVersion,
+  string
+>;
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * Connects, and shows a certificate where the server asks for one.
+ * @throws LinkDownError when the server cannot be reached, is not believed, or `signal` aborts.
+ */
+export async function dialTls(
+  to: Endpoint,
+  signal: AbortSignal,
+  { certificate, key, least, server }: TlsClient,
+): Promise<ByteConn> {
+  const done = Promise.withResolvers<void>();
+  const gone = () => done.reject(new Error("ended before it was established"));
+  let socket: TLSSocket | undefined;
+  try {
+    signal.throwIfAborted();
+    socket = connect({
+      host: to.host,
+      port: to.port,
+      cert: certificate,
+      key,
+      ca: authorities(server),
+      minVersion: VERSIONS[least],
+      checkServerIdentity: (host, shown) => {
+        const { peers } = server;
+        if (!peers) return checkServerIdentity(host, shown);
+        if (isOneOf(shown, peers)) return undefined;
+        return new Error(`certificate of ${nameOf(shown)} is none of the peers`);
+      },
+    }, () => done.resolve());
+    socket.once("error", done.reject);
+    socket.once("close", gone);
+    signal.addEventListener("abort", gone, { once: true });
+    await done.promise;
+    socket.setNoDelay(true);
+    return new TlsConn(socket);
+  } catch (error) {
+    socket?.on("error", () => {}); // What comes after the first error says nothing new.
+    socket?.destroy();
+    const why = textOf(error);
+    const what = `Cannot connect to ${to.host}:${to.port} by TLS: ${why}`;
+    throw new LinkDownError("tls.dial", what, { cause: why }, { cause: error });
+  } finally {
+    socket?.off("close", gone);
+    signal.removeEventListener("abort", gone);
+  }
+}
+
+/** Each certificate of a PEM text by itself. */
+function authorities({ authority }: TlsTrust): string[] {
+  return authority.match(PEM) ?? [];
+}
+
+/** Whether a certificate has one of the names or fingerprints. */
+function isOneOf(shown: PeerCertificate, peers: readonly string[]): boolean {
+  const alternative = (shown.subjectaltname ?? "").split(", ").map((one) =>
+    one.slice(one.indexOf(":") + 1)
+  );
+  const fingerprint = plainHex(shown.fingerprint256);
+  const names = new Set([nameOf(shown), ...alternative].map((name) => name.toLowerCase()));
+  return peers.some((peer) => names.has(peer.toLowerCase()) || plainHex(peer) === fingerprint);
+}
+
+function plainHex(text: string): string {
+  return text.replaceAll(":", "").toLowerCase();
+}
+
+function nameOf({ subject }: PeerCertificate): string {
+  return String(subject?.CN ?? "");
+}
+
 /** @throws OsError when the address cannot be bound, or the certificate and key do not fit. */
-export async function listenTls(on: Endpoint, identity: TlsIdentity): Promise<Listener> {
+export async function listenTls(on: Endpoint, options: TlsServer): Promise<Listener> {
+  const { certificate, key, clients, least = "1.3" } = options;
   let server: Server;
   try {
     server = createServer({
-      cert: identity.certificate,
-      key: identity.key,
-      minVersion: "TLSv1.3",
+      cert: certificate,
+      key,
+      minVersion: VERSIONS[least],
+      ...(clients ? { requestCert: true, rejectUnauthorized: true, ca: authorities(clients) } : {}),
       allowHalfOpen: true,
       handshakeTimeout: HANDSHAKE_MAX,
     });
   } catch (error) {
     throw fault("EINVAL", `Certificate and key cannot be used: ${textOf(error)}`, error);
   }
-  const listener = new TlsListener(server);
+  const listener = new TlsListener(server, options);
   const bound = Promise.withResolvers<void>();
   server.once("error", bound.reject);
   server.listen(on.port, on.host, WAITING_MAX, () => bound.resolve());
@@ -42,15 +136,19 @@ export async function listenTls(on: Endpoint, identity: TlsIdentity): Promise<Li
 
 class TlsListener implements Listener {
   readonly #server: Server;
+  readonly #options: TlsServer;
   readonly #waiting: AcceptedConn[] = [];
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(server: Server) {
+  constructor(server: Server, options: TlsServer) {
     this.#server = server;
+    this.#options = options;
     server.on("secureConnection", (socket: TLSSocket) => this.#take(socket));
-    // A handshake that fails is the peer's business.
-    server.on("tlsClientError", (_error: Error, socket: TLSSocket) => socket.destroy());
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      options.refused?.(textOf(error));
+      socket.destroy();
+    });
   }
 
   get local(): Endpoint {
@@ -75,6 +173,12 @@ class TlsListener implements Listener {
 
   #take(socket: TLSSocket): void {
     if (this.#closed || this.#waiting.length >= WAITING_MAX) return void socket.destroy();
+    const peers = this.#options.clients?.peers;
+    const certificate = peers && socket.getPeerCertificate();
+    if (certificate && !isOneOf(certificate, peers)) {
+      this.#options.refused?.(`certificate of ${nameOf(certificate)} is none of the peers`);
+      return void socket.destroy();
+    }
     socket.setNoDelay(true);
     this.#waiting.push({
       conn: new TlsConn(socket),

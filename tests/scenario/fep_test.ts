@@ -64,6 +64,7 @@ class FrontEnd {
       net,
       points,
       authority: SINGLE_NODE,
+      trace: () => 0,
       counters: new Counters(names),
       files: { read: () => Promise.resolve(FORWARD) },
       log: { trace: log, debug: log, info: log, warn: log, error: log },

@@ -1,15 +1,19 @@
 /** `busbar fep …`: the RTUs and the control centres of the running busbar. */
 import type { Json } from "../../kernel/registry.ts";
-import { Arguments } from "../arguments.ts";
-import { ControlClient, controlTarget, TARGET_OPTIONS } from "../client.ts";
+import { type ControlClient, TARGET_OPTIONS } from "../client.ts";
 import { type Command, EXIT, type Invocation, type Option } from "../command.ts";
 import { table } from "../table.ts";
 import { showOrWatch, WATCH_OPTION } from "../watching.ts";
+import {
+  fepCommandCommand,
+  fepFetchCommand,
+  fepFilesCommand,
+  fepInterrogateCommand,
+  fepParameterCommand,
+} from "./fep_orders.ts";
 
 const MASTER = "iec104_master.";
 const SLAVE = "iec104_slave.";
-/** Longer than an interrogation may take by default, asked twice. */
-const PATIENCE_MS = 150_000;
 const INTERROGATION = ["none", "under way", "done", "failed"];
 
 interface ServiceShown {
@@ -152,47 +156,6 @@ async function groupRows(client: ControlClient): Promise<Rows> {
   return rows.flat();
 }
 
-const ORDERS = ["counters", "clock", "test", "reset"] as const;
-
-const interrogateCommand: Command = {
-  name: "fep interrogate",
-  summary: "Asks an RTU for the state of all its points, or for something else",
-  details:
-    "Without an option it is a general interrogation. What the RTU says is in its points.\n\n" +
-    "Exit code 1 when it was refused, or not answered in time.",
-  options: [
-    { name: "counters", summary: "Its counters" },
-    { name: "clock", summary: "To set its clock" },
-    { name: "test", summary: "To answer a test" },
-    { name: "reset", summary: "To reset its process" },
-    { name: "read", value: "CA/IOA", summary: "One object" },
-    ...TARGET_OPTIONS,
-  ],
-  args: [{ name: "rtu", summary: "Its name in the configuration" }],
-  examples: ["busbar fep interrogate gz_01", "busbar fep interrogate gz_01 --read 1/201"],
-  async run(call) {
-    const given = new Arguments("fep interrogate", call);
-    const chosen = ORDERS.filter((order) => given.flag(order));
-    const read = given.text("read");
-    if (chosen.length + (read === undefined ? 0 : 1) > 1) given.fail("One option at a time");
-    const match = read === undefined ? undefined : /^(\d{1,5})\/(\d{1,8})$/.exec(read) ??
-      given.fail(`--read must be CA/IOA such as 1/201, not "${read}"`);
-    const order = match ? "read" : chosen[0] ?? "interrogate";
-    const body = match ? { coa: Number(match[1]), ioa: Number(match[2]) } : null;
-    const client = new ControlClient(await controlTarget(call));
-    const path = `/fep/${encodeURIComponent(call.args[0] ?? "")}/${order}`;
-    const answer = await client.request("POST", path, body, PATIENCE_MS);
-    if (answer.status < 300) {
-      call.terminal.out(order === "read" ? "Asked; the answer is in its point" : "Done");
-      return EXIT.ok;
-    }
-    const why = (answer.body as { error?: string } | null)?.error;
-    const text = answer.status === 404 ? `There is no RTU ${call.args[0]}` : why;
-    call.terminal.err(text ?? `The control port answered ${answer.status}`);
-    return EXIT.failed;
-  },
-};
-
 /** All of them. */
 export const fepCommands: readonly Command[] = [
   shows(
@@ -216,5 +179,9 @@ export const fepCommands: readonly Command[] = [
     groupRows,
     "No control centre has connected yet (modules: iec104_slave)",
   ),
-  interrogateCommand,
+  fepInterrogateCommand,
+  fepCommandCommand,
+  fepParameterCommand,
+  fepFilesCommand,
+  fepFetchCommand,
 ];

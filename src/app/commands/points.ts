@@ -7,6 +7,7 @@ import { QUALITY } from "../../points/points.ts";
 import { Arguments } from "../arguments.ts";
 import { ControlClient, controlTarget, TARGET_OPTIONS } from "../client.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
+import { OUTCOMES, timeText, valueOf } from "../point_words.ts";
 import { table } from "../table.ts";
 
 const EVERY_DEFAULT = millis(1000);
@@ -142,14 +143,6 @@ async function set(call: Invocation): Promise<number> {
   return kind === "done" ? EXIT.ok : EXIT.failed;
 }
 
-const OUTCOMES: Readonly<Record<string, string>> = {
-  done: "Done",
-  refused: "Refused",
-  "timed_out": "Nobody answered in time; it may still be executed",
-  "no_owner": "No service owns this point now",
-  unknown: "It was under way when busbar ended; whether it was executed is not known",
-};
-
 /** `busbar points audit`. */
 export const pointAuditCommand: Command = {
   name: "points audit",
@@ -228,17 +221,4 @@ function qualityText(quality: number): string {
   const words = Object.entries(QUALITY).filter(([, bit]) => (quality & bit) !== 0)
     .map(([word]) => word);
   return words.length === 0 ? "good" : words.join(" ");
-}
-
-function timeText(at: number | null): string {
-  if (at === null) return "";
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? `${at}` : date.toISOString();
-}
-
-/** On the command line a value is a text; what it is meant as is seen by its form. */
-function valueOf(text: string): number | boolean | string {
-  if (/^(on|true)$/i.test(text)) return true;
-  if (/^(off|false)$/i.test(text)) return false;
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
 }

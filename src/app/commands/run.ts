@@ -3,22 +3,16 @@ import { readConfig } from "../../kernel/config.ts";
 import { LogHub } from "../../kernel/log.ts";
 import { jsonLine } from "../../kernel/log_line.ts";
 import { SystemClock } from "../../platform/clock.ts";
-import { SYSTEM_FILES } from "../../platform/files.ts";
-import { SYSTEM_NET } from "../../platform/net.ts";
-import { SYSTEM_PROGRAMS } from "../../platform/programs.ts";
-import { SYSTEM_USAGE } from "../../platform/usage.ts";
-import { SINGLE_NODE } from "../../points/authority.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
 import { CONFIG_OPTION, findConfig } from "../config_file.ts";
 import { LogOutputs } from "../log_outputs.ts";
 import { MODULE_OPTIONS, moduleFlags } from "../module_flags.ts";
 import { MODULES } from "../modules.ts";
-import { Node } from "../node.ts";
+import type { Node } from "../node.ts";
 import { onPanic } from "../panic.ts";
 import { problemLines } from "../problems.ts";
 import { ServiceManager } from "../service_manager.ts";
-import { openPointPlane } from "../point_plane.ts";
-import { SYSTEM_THREADS } from "../threads.ts";
+import { startSystemNode } from "../system_node.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
@@ -80,32 +74,8 @@ async function run(call: Invocation): Promise<number> {
     log: kernel,
   });
   try {
-    await using plane = await openPointPlane({
-      settings: config.points,
-      clock,
-      log: log.of("points"),
-      startThread: (name) => SYSTEM_THREADS.start(name),
-    });
-    const node = await Node.start({
-      plane,
-      config,
-      log,
-      outputs,
-      read,
-      memory: () => Deno.memoryUsage().rss,
-      around: {
-        clock,
-        random: Math.random,
-        net: SYSTEM_NET,
-        files: SYSTEM_FILES,
-        programs: SYSTEM_PROGRAMS,
-        usage: SYSTEM_USAGE,
-        points: plane.points,
-        authority: SINGLE_NODE,
-        threads: SYSTEM_THREADS,
-      },
-    });
-    return await live(node, manager, hangUps, signal);
+    await using system = await startSystemNode({ config, log, outputs, read, clock });
+    return await live(system.node, manager, hangUps, signal);
   } finally {
     log.flush();
     await outputs.flushed();

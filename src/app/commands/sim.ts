@@ -19,11 +19,12 @@ export const simRtuCommand: Command = {
   name: "sim rtu",
   summary: "A simulated RTU, with a profile of points, bursts and faults",
   details: "It keeps events that were not confirmed, as a good RTU does, and answers " +
-    "interrogations, reads, commands, clock and test. What happens is told on stderr; at its end " +
-    "it prints one JSON object: made, confirmed, dropped, connections, commands.\n\n" +
+    "interrogations, reads, commands, parameters, file transfer, clock and test. What happens is " +
+    "told on stderr; at its end it prints one JSON object: made, confirmed, dropped, " +
+    "connections, commands.\n\n" +
     "Profile (YAML): common_address; points, each with ioa, count, type, change (toggle, ramp, " +
-    "sine, random, numbers, still), from, to, every; bursts with every and count; drop_every; " +
-    "refuse_commands; queue.",
+    "sine, random, numbers, still), from, to, every, group; files, each with ioa, file, length; " +
+    "bursts with every and count; drop_every; refuse_commands; queue.",
   options: [
     { name: "listen", value: "HOST:PORT", summary: `Where (default ${LISTEN_DEFAULT})` },
     { name: "profile", value: "FILE", summary: "What it is made of; else a small station" },

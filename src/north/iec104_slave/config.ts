@@ -12,6 +12,7 @@ import {
   section,
   text,
 } from "../../kernel/schema.ts";
+import { MUTUAL_TLS } from "../../kernel/tls_config.ts";
 import { timeZone, UTC } from "../../protocol/iec104/mod.ts";
 
 const GROUPS_MAX = 32;
@@ -28,10 +29,17 @@ const GROUP = section({
 /** One listener for control centres. */
 export const CONFIG = section({
   listen: endpoint().prefault("127.0.0.1:2404").describe("Address and port"),
+  tls: MUTUAL_TLS.optional().describe(
+    "TLS with control centres, by IEC 62351-3; absent: plain TCP",
+  ),
   mode: choice(["single", "groups", "each"]).default("single").describe(
     "With single there is one connection, and further ones are closed at once; with groups each " +
       "redundancy group has its own events and one connection that is started; with each every " +
       "connection is a group of its own",
+  ),
+  switch_hold: duration(millis(0), seconds(10)).prefault("1s").describe(
+    "Shortest time that a connection of a group carries data before another may take over; one " +
+      "that asks sooner waits for its STARTDT con",
   ),
   groups: list(GROUP, GROUPS_MAX).optional().describe("With mode groups: them")
     .meta({ example: [{ name: "occ", clients: ["10.91.2.0/24"] }, { name: "others" }] }),

@@ -1,14 +1,17 @@
 /** One connection of a control centre, from its acceptance to its end. */
 import { AppError, describe } from "../../base/errors.ts";
-import { after, type Millis } from "../../base/time.ts";
+import { after, type Instant, type Millis } from "../../base/time.ts";
+import { FrameTrace } from "../../kernel/frame_trace.ts";
 import type { Context } from "../../kernel/module.ts";
 import { pause } from "../../platform/clock.ts";
 import { type ByteConn, LinkDriver } from "../../platform/drive.ts";
 import type { Cursor } from "../../points/journal_cursor.ts";
+import type { PointId, Sample } from "../../points/points.ts";
 import {
   type Asdu,
   asdu,
   CAUSE,
+  frameText,
   Iec104Link,
   type LinkEvent,
   mirrored,
@@ -32,7 +35,11 @@ export interface ConnectionSurroundings {
   readonly cursor: Cursor;
   /** `address:port` of the client. */
   readonly remote: string;
+  /** Counters as they were when the control centre froze them. */
+  readonly frozen: Map<PointId, Sample>;
   table(): ForwardingTable;
+  /** How long another connection of the group still holds data transfer; 0: it may be taken. */
+  heldFor(connection: Connection): Millis;
   /** Told before data transfer starts; the connection that had it is closed by then. */
   starting(connection: Connection): void;
 }
@@ -70,6 +77,8 @@ export class Connection {
       options as ConstructorParameters<typeof Iec104Link>[0],
       ctx.clock.now(),
     );
+    this.#link.observer =
+      new FrameTrace(ctx, "iec104.frame", around.remote, frameText(profile)).take;
     const over = AbortSignal.any([ctx.signal, this.#over.signal]);
     this.#driver = new LinkDriver(this.#link, conn, ctx.clock, over);
     this.#over.signal.addEventListener("abort", () => this.#moved());
@@ -79,6 +88,9 @@ export class Connection {
       (count) => this.#lost(count),
     );
   }
+
+  /** When data transfer was confirmed last. */
+  startedAt: Instant | undefined;
 
   /** Whether data transfer runs. */
   get started(): boolean {
@@ -122,8 +134,7 @@ export class Connection {
     const { ctx } = this.around;
     switch (event.kind) {
       case "start_requested":
-        this.around.starting(this);
-        this.#link.confirmStart();
+        void this.#start();
         break;
       case "started":
         this.#sender.begin();
@@ -147,6 +158,22 @@ export class Connection {
     }
   }
 
+  /** Data transfer was asked for. Two that ask in turn must not take it from each other at once. */
+  async #start(): Promise<void> {
+    const { ctx } = this.around;
+    const { signal } = this.#over;
+    for (;;) {
+      const left = this.around.heldFor(this);
+      if (left <= 0) break;
+      await pause(ctx.clock, left, signal);
+    }
+    if (signal.aborted || this.#link.state !== "starting") return;
+    this.around.starting(this);
+    this.startedAt = ctx.clock.now();
+    this.#link.confirmStart();
+    this.#driver.wake();
+  }
+
   #begin(): void {
     if (this.#following) return;
     const { backgroundScan, cyclic } = this.around.config;
@@ -166,14 +193,19 @@ export class Connection {
       }
       case "scan": {
         ctx.counters.add("interrogations");
-        const entries = this.around.table().entries.filter((entry) =>
-          !entry.output && entry.counter === step.counters &&
-          entry.commonAddress === step.commonAddress
-        );
-        const cause = step.counters ? CAUSE.counterInterrogated : CAUSE.interrogated;
-        if (!this.#sender.scan({ entries, cause, end: step.end })) this.#over.abort();
+        const { entries, cause, end, counters } = step;
+        const { frozen } = this.around;
+        const value = counters ? (point: PointId) => frozen.get(point) : undefined;
+        const scan = { entries, cause, end, ...(value ? { value } : {}) };
+        if (!this.#sender.scan(scan)) this.#over.abort();
         break;
       }
+      case "freeze":
+        for (const { point } of step.entries) {
+          const sample = ctx.points.last(point);
+          if (sample) this.around.frozen.set(point, sample);
+        }
+        break;
       case "read": {
         const { point, stateType, commonAddress } = step.entry;
         const sample = ctx.points.last(point) ??
@@ -231,8 +263,10 @@ export class Connection {
       await cursor.more(signal, this.#sender.position);
       const before = this.#sender.position;
       this.#pump();
-      // With a full window, or stopped, there is nothing to do until something moves.
-      if (this.#sender.position === before && !signal.aborted) {
+      // With a full window, or stopped, there is nothing to do until something moves. Where nothing
+      // is left, because it was taken up elsewhere meanwhile, the next event is waited for instead.
+      const stuck = this.#sender.position === before && cursor.journal.committed > before;
+      if (stuck && !signal.aborted) {
         await new Promise<void>((resolve) => this.#moved = resolve);
       }
     }

@@ -26,6 +26,10 @@ export interface Forwarded {
   readonly selectFirst: boolean;
   /** A counter: told by counter interrogations only, and when it changes. */
   readonly counter: boolean;
+  /** Group of interrogation: 1 to 16, of counters 1 to 4; 0 none. */
+  readonly group: number;
+  /** Least change that is told by itself, in the units of the control centre; 0 every one. */
+  readonly deadBand: number;
 }
 
 /** Types with and without a time tag. */
@@ -45,7 +49,9 @@ const KIND_TYPES: Readonly<Record<string, number>> = {
   yc: TYPE.M_ME_TF_1,
   dd: TYPE.M_IT_TB_1,
 };
-const COLUMNS = ["point", "coa", "ioa", "type", "scale", "offset"];
+const COLUMNS = ["point", "coa", "ioa", "type", "scale", "offset", "group", "dead_band"];
+/** Groups of interrogation, and those of counter interrogation. */
+const GROUPS_MAX = { process: 16, counters: 4 } as const;
 
 /** All that is forwarded. */
 export class ForwardingTable {
@@ -97,6 +103,8 @@ interface Written {
   readonly type?: number;
   readonly scale?: number;
   readonly offset?: number;
+  readonly group?: number;
+  readonly deadBand?: number;
 }
 
 function entryOf(definition: PointDefinition, written: Written): Forwarded {
@@ -114,12 +122,15 @@ function entryOf(definition: PointDefinition, written: Written): Forwarded {
     output,
     selectFirst: definition.selectFirst,
     counter: typeSpec(type)?.kind === "counter",
+    group: written.group ?? 0,
+    deadBand: written.deadBand ?? 0,
   };
 }
 
 /**
- * Reads a file with the columns point, coa, ioa, type, scale, offset; what is empty is as in the
- * point table. Lines that cannot be taken are told and left out.
+ * Reads a file with the columns point, coa, ioa, type, scale, offset, group, dead_band; what is
+ * empty is as in the point table, without a group and without a dead-band. Lines that cannot be
+ * taken are told and left out.
  */
 export function readForwarding(
   text: string,
@@ -158,6 +169,7 @@ function rowOf(
   definition: (point: PointId) => PointDefinition | undefined,
 ): Forwarded | string {
   const { point = "", coa = "", ioa = "", type = "", scale = "", offset = "" } = row;
+  const { group = "", dead_band: deadBand = "" } = row;
   const known = isPointId(point) ? definition(point) : undefined;
   if (!known) return `${point} is no point of the table`;
   const number = (text: string, most: number): number | undefined | string => {
@@ -175,18 +187,27 @@ function rowOf(
     type: typeOf(type),
     scale: real(scale),
     offset: real(offset),
+    group: number(group, GROUPS_MAX.process),
+    "dead_band": real(deadBand),
   };
   for (const [name, value] of Object.entries(read)) {
     if (typeof value === "string") return `${name} ${value}`;
   }
   const good = read as Record<keyof typeof read, number | undefined>;
-  return entryOf(known, {
+  const made = entryOf(known, {
     ...(good.coa === undefined ? {} : { commonAddress: good.coa }),
     ...(good.ioa === undefined ? {} : { address: good.ioa }),
     ...(good.type === undefined ? {} : { type: good.type }),
     ...(good.scale === undefined ? {} : { scale: good.scale }),
     ...(good.offset === undefined ? {} : { offset: good.offset }),
+    ...(good.group === undefined ? {} : { group: good.group }),
+    ...(good.dead_band === undefined ? {} : { deadBand: good.dead_band }),
   });
+  if (made.deadBand < 0) return `dead_band must not be negative, and ${made.deadBand} is`;
+  if (made.counter && made.group > GROUPS_MAX.counters) {
+    return `group of a counter must be from 0 to ${GROUPS_MAX.counters}, not ${made.group}`;
+  }
+  return made;
 }
 
 /** Types that values can be told as, by name or number, with a time tag or as they are. */

@@ -19,5 +19,6 @@ export default defineModule({
     { kind: "listen", transport: "tcp", address: host, port },
   ],
   isolate: "main",
+  frames: true,
   run,
 });

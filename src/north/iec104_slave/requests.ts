@@ -28,13 +28,16 @@ import type { Forwarded, ForwardingTable } from "./forwarding.ts";
 /** What has to be done. */
 export type Step =
   | { readonly kind: "answer"; readonly asdu: Asdu }
-  /** All points of a common address, or all counters, and then `end`. */
+  /** Points of a common address, or counters, all of them or those of a group, and then `end`. */
   | {
     readonly kind: "scan";
-    readonly commonAddress: number;
+    readonly entries: readonly Forwarded[];
     readonly counters: boolean;
+    readonly cause: number;
     readonly end: Asdu;
   }
+  /** The counters are to be remembered as they are now. */
+  | { readonly kind: "freeze"; readonly entries: readonly Forwarded[] }
   | { readonly kind: "read"; readonly entry: Forwarded }
   | {
     readonly kind: "command";
@@ -115,18 +118,28 @@ export class Requests {
       return no(request, CAUSE.unknownCommonAddress);
     }
     if (object!.address !== 0) return no(request, CAUSE.unknownObjectAddress);
-    const counters = object!.kind === "counter_interrogation";
-    const possible = object!.kind === "counter_interrogation"
-      ? object!.request === COUNTER_REQUEST.general && object!.freeze === COUNTER_FREEZE.read
-      : object!.kind === "interrogation" && object!.qualifier === INTERROGATE_STATION;
     // Every station answers a broadcast under its own address.
-    return wanted.flatMap((address): Step[] => {
-      const own = { ...request, commonAddress: address };
-      const con = answer(mirrored(own, CAUSE.activationCon, !possible));
-      if (!possible) return [con];
-      const end = mirrored(own, CAUSE.activationTermination, false);
-      return [con, { kind: "scan", commonAddress: address, counters, end }];
-    });
+    return wanted.flatMap((address) => this.#station({ ...request, commonAddress: address }));
+  }
+
+  /** What one station answers to an interrogation. */
+  #station(request: Asdu): Step[] {
+    const { commonAddress, objects: [object] } = request;
+    const asked = askedBy(object!);
+    const entries = asked &&
+      this.table().entries.filter((entry) =>
+        !entry.output && entry.counter === asked.counters &&
+        entry.commonAddress === commonAddress && (asked.group === 0 || entry.group === asked.group)
+      );
+    // A group that nothing belongs to is none.
+    const possible = asked && entries && (asked.group === 0 || entries.length > 0);
+    const con = answer(mirrored(request, CAUSE.activationCon, !possible));
+    if (!possible) return [con];
+    const end = mirrored(request, CAUSE.activationTermination, false);
+    if (asked.freeze) return [con, { kind: "freeze", entries }, answer(end)];
+    const { counters } = asked;
+    const cause = (counters ? CAUSE.counterInterrogated : CAUSE.interrogated) + asked.group;
+    return [con, { kind: "scan", entries, counters, cause, end }];
   }
 
   #read(request: Asdu): Step[] {
@@ -187,6 +200,28 @@ export class Requests {
     const at = epochOf(time, this.zone);
     return at === undefined || Math.abs(epoch - at) > this.config.commandAge;
   }
+}
+
+/**
+ * What an interrogation asks for; undefined when it cannot be had: a reset of counters would take
+ * them away from everybody else.
+ */
+function askedBy(
+  object: InformationObject,
+): { counters: boolean; group: number; freeze: boolean } | undefined {
+  if (object.kind === "interrogation") {
+    const group = object.qualifier - INTERROGATE_STATION;
+    return group >= 0 && group <= 16 ? { counters: false, group, freeze: false } : undefined;
+  }
+  if (object.kind !== "counter_interrogation") return undefined;
+  const { request, freeze } = object;
+  const general = request === COUNTER_REQUEST.general;
+  const known = general || (request >= COUNTER_REQUEST.group1 && request <= COUNTER_REQUEST.group4);
+  if (!known || (freeze !== COUNTER_FREEZE.read && freeze !== COUNTER_FREEZE.freeze)) {
+    return undefined;
+  }
+  const group = general ? 0 : request;
+  return { counters: true, group, freeze: freeze === COUNTER_FREEZE.freeze };
 }
 
 function answer(asdu: Asdu): Step {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Cursor, CURSOR_BATCH_MAX } from "../../points/journal_cursor.ts";
-import type { Points } from "../../points/points.ts";
+import type { PointId, Points, Sample } from "../../points/points.ts";
 import {
   type Asdu,
   CAUSE,
@@ -28,6 +28,8 @@ export interface Scan {
   readonly entries: readonly Forwarded[];
   readonly cause: number;
   readonly end: Asdu | undefined;
+  /** Where values are; absent: in the image. */
+  readonly value?: (point: PointId) => Sample | undefined;
 }
 
 interface RunningScan {
@@ -47,6 +49,8 @@ export class Sender {
   #ready: { asdu: Asdu; sequence: number }[] = [];
   /** Events up to here have been packed. */
   #packed: number;
+  /** What was told last of points with a dead-band. */
+  readonly #told = new Map<PointId, { readonly value: number; readonly quality: number }>();
 
   constructor(
     readonly link: Iec104Link,
@@ -72,6 +76,8 @@ export class Sender {
     if (this.#frames.length > 0) return;
     this.#packed = this.cursor.position;
     this.#ready = [];
+    // What was not confirmed is told again, so it does not count as told.
+    this.#told.clear();
   }
 
   /** @returns False when too many wait. */
@@ -122,7 +128,10 @@ export class Sender {
       if (asdu) return { asdu, sequence: 0 };
     }
     if (this.#ready.length === 0) this.#pack(scan?.behind ?? Infinity);
-    return this.#ready.shift();
+    const ready = this.#ready.shift();
+    if (ready) return ready;
+    // What was before the scan is forwarded to nobody: then it need not wait for more.
+    return scan && this.#packed >= scan.behind ? this.#next() : undefined;
   }
 
   /** The state as it is now; what happened before is sent first, unless that is too much. */
@@ -131,7 +140,7 @@ export class Sender {
     if (!scan) return;
     const packer = new Packer(this.profile, scan.cause);
     for (const entry of scan.entries) {
-      const sample = this.points.last(entry.point);
+      const sample = scan.value?.(entry.point) ?? this.points.last(entry.point);
       if (!sample) continue;
       const object = objectFor(entry, entry.stateType, sample, this.zone);
       packer.add(entry.stateType, entry.commonAddress, object, 0);
@@ -155,13 +164,23 @@ export class Sender {
       const table = this.table();
       for (const [index, sample] of samples.entries()) {
         const entry = table.input(sample.point);
-        if (!entry) continue;
+        if (!entry || !this.#isNews(entry, sample)) continue;
         const object = objectFor(entry, entry.eventType, sample, this.zone);
         packer.add(entry.eventType, entry.commonAddress, object, first + index);
       }
       this.#packed = first + samples.length - 1;
       this.#ready = packer.take();
     }
+  }
+
+  /** Whether a value has left the dead-band around the one that was told last. */
+  #isNews(entry: Forwarded, { point, value: raw, quality }: Sample): boolean {
+    if (entry.deadBand === 0 || typeof raw !== "number") return true;
+    const value = raw * entry.scale + entry.offset;
+    const last = this.#told.get(point);
+    const near = last?.quality === quality && Math.abs(value - last.value) < entry.deadBand;
+    if (!near) this.#told.set(point, { value, quality });
+    return !near;
   }
 
   #tellLost(): void {

@@ -5,10 +5,12 @@
  */
 import { parseIpv4 } from "../../base/address.ts";
 import { ConfigError } from "../../base/errors.ts";
+import { after, type Millis, millis } from "../../base/time.ts";
 import type { Context } from "../../kernel/module.ts";
-import type { AcceptedConn } from "../../platform/ports.ts";
+import { readMutualTls } from "../../kernel/tls_config.ts";
+import type { AcceptedConn, TlsServer } from "../../platform/ports.ts";
 import type { Cursor } from "../../points/journal_cursor.ts";
-import type { PointId } from "../../points/points.ts";
+import type { PointId, Sample } from "../../points/points.ts";
 import type { Config } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { forwardAll, type ForwardingTable, readForwarding } from "./forwarding.ts";
@@ -39,6 +41,8 @@ class Server {
   readonly #connections = new Set<Connection>();
   readonly #running = new Set<Promise<void>>();
   #table!: ForwardingTable;
+  /** Counters as they were when they were frozen; every group sees the same. */
+  readonly #frozen = new Map<PointId, Sample>();
   #tableVersion = -1;
   #forwarding: string | undefined;
 
@@ -51,7 +55,7 @@ class Server {
     // What happens before a control centre connects for the first time is its business too.
     const groups = config.groups?.map(({ name }) => name) ?? [];
     for (const group of config.mode === "single" ? ["single"] : groups) this.#cursorOf(group);
-    await using listener = await ctx.net.listen(config.listen);
+    await using listener = await ctx.net.listen(config.listen, await this.#tls());
     const stop = () => void listener[Symbol.asyncDispose]();
     ctx.signal.addEventListener("abort", stop, { once: true });
     this.#tell();
@@ -63,6 +67,17 @@ class Server {
     ctx.signal.removeEventListener("abort", stop);
     for (const connection of this.#connections) connection.close();
     await Promise.all(this.#running);
+  }
+
+  async #tls(): Promise<TlsServer | undefined> {
+    const { ctx, config } = this;
+    if (!config.tls) return undefined;
+    const { trust, ...identity } = await readMutualTls(ctx.files, config.tls);
+    const refused = (why: string) => {
+      ctx.counters.add("refused_connections");
+      ctx.log.warn("iec104.tls", "TLS handshake has failed", { why });
+    };
+    return { ...identity, clients: trust, refused };
   }
 
   #accept(accepted: AcceptedConn): void {
@@ -123,7 +138,9 @@ class Server {
       group,
       cursor: this.#cursorOf(group),
       remote: `${remote.host}:${remote.port}`,
+      frozen: this.#frozen,
       table: () => this.#readTable(),
+      heldFor: (one) => this.#heldFor(one),
       starting: (one) => this.#starting(one),
     }, conn);
     this.#connections.add(connection);
@@ -132,6 +149,19 @@ class Server {
     await connection.run();
     this.#connections.delete(connection);
     this.#tell();
+  }
+
+  #heldFor(connection: Connection): Millis {
+    const { ctx: { clock }, config: { switchHold } } = this;
+    let left = 0;
+    for (const other of this.#connections) {
+      const { around: { group }, startedAt, started } = other;
+      if (other === connection || group !== connection.around.group || !started) continue;
+      if (startedAt !== undefined) {
+        left = Math.max(left, after(startedAt, switchHold) - clock.now());
+      }
+    }
+    return millis(left);
   }
 
   /** One connection of a group carries data. The last that asks has it; the other is closed. */

@@ -47,6 +47,32 @@ export function readApdu(octets: Uint8Array, at: number, profile: Profile): Apdu
   return { control, stray, size, malformed: { ...asdu, offset: asdu.offset + APCI_SIZE } };
 }
 
+/** An APDU in one line, for traces: its frame, its header, and with `objects` what they say. */
+export function apduLine({ control, asdu, malformed }: ApduReading, objects: boolean): string {
+  const words: string[] = [];
+  if (control?.kind === "i") {
+    words.push(`I N(S) ${control.sendNumber} N(R) ${control.receiveNumber}`);
+  } else if (control?.kind === "s") words.push(`S N(R) ${control.receiveNumber}`);
+  else if (control) words.push(`U ${FUNCTION_NAMES[control.function]}`);
+  if (asdu) {
+    const { type, cause, negative, test, commonAddress } = asdu;
+    const flags = `${negative ? " negative" : ""}${test ? " test" : ""}`;
+    words.push(`${typeName(type)} ${causeText(cause)}${flags} CA ${commonAddress}`);
+    words.push(
+      objects
+        ? asdu.objects.map((one) => `${one.address}: ${objectText(type, one)}`).join("; ")
+        : `${asdu.objects.length} objects`,
+    );
+  }
+  if (malformed) words.push(malformed.code);
+  return words.join(" | ");
+}
+
+/** Makes {@linkcode apduLine} of whole APDUs with these sizes. */
+export function frameText(profile: Profile): (apdu: Uint8Array, objects: boolean) => string {
+  return (apdu, objects) => apduLine(readApdu(apdu, 0, profile), objects);
+}
+
 /** A reading as lines of a tree. */
 export function apduTree({ control, stray, asdu }: ApduReading): string[] {
   const lines: string[] = [];

@@ -114,6 +114,8 @@ const CON = {
 export class Iec104Link implements Link<LinkEvent> {
   readonly options: LinkOptions;
   readonly counts: LinkCounts = { sent: 0, received: 0, stray: 0, unexpected: 0, tests: 0 };
+  /** Told of each APDU as it is taken or put, for traces. The octets are borrowed. */
+  observer: ((way: "in" | "out", apdu: Uint8Array) => void) | undefined;
   readonly #reader = new ApduReader();
   readonly #events: LinkEvent[] = [];
   #eventsTaken = 0;
@@ -227,7 +229,7 @@ export class Iec104Link implements Link<LinkEvent> {
     const at = this.#reserve(APDU_MAX);
     const size = encodeAsdu(asdu, this.options.profile, this.#out, at + APCI_SIZE);
     writeI(this.#out, at, this.#sent % NUMBER_MODULO, this.#released % NUMBER_MODULO, size);
-    this.#outSize = at + APCI_SIZE + size;
+    this.#put(at, APCI_SIZE + size);
     this.#sentAt[this.#sent % this.options.k] = now;
     this.#sent += 1;
     this.counts.sent += 1;
@@ -322,6 +324,7 @@ export class Iec104Link implements Link<LinkEvent> {
 
   #frame(octets: Uint8Array, start: number, end: number, now: Instant): void {
     this.#testDue = after(now, this.options.t3);
+    this.observer?.("in", octets.subarray(start, end));
     if (hasStrayBits(octets, start)) this.counts.stray += 1;
     const first = octets[start + 2]!;
     if ((first & 1) === 0) this.#information(octets, start, end, now);
@@ -473,13 +476,13 @@ export class Iec104Link implements Link<LinkEvent> {
   #sendS(): void {
     const at = this.#reserve(APCI_SIZE);
     writeS(this.#out, at, this.#released % NUMBER_MODULO);
-    this.#outSize = at + APCI_SIZE;
+    this.#put(at, APCI_SIZE);
   }
 
   #sendU(func: number): void {
     const at = this.#reserve(APCI_SIZE);
     writeU(this.#out, at, func);
-    this.#outSize = at + APCI_SIZE;
+    this.#put(at, APCI_SIZE);
   }
 
   /** Makes room behind what waits. Bounded: k I frames, and answers to what was received. */
@@ -491,6 +494,12 @@ export class Iec104Link implements Link<LinkEvent> {
       this.#out = larger;
     }
     return this.#outSize;
+  }
+
+  /** An APDU has been written behind what waits. */
+  #put(at: number, size: number): void {
+    this.#outSize = at + size;
+    this.observer?.("out", this.#out.subarray(at, at + size));
   }
 
   #end(why: LinkEnd, detail: string): void {

@@ -27,6 +27,7 @@ export * from "./asdu.ts";
 export * from "./constants.ts";
 export * from "./describe.ts";
 export { ELEMENTS } from "./elements.ts";
+export * from "./file_transfer.ts";
 export * from "./link.ts";
 export * from "./objects.ts";
 export * from "./time_tag.ts";

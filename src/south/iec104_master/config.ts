@@ -8,9 +8,11 @@ import {
   integer,
   list,
   section,
+  size,
   text,
   z,
 } from "../../kernel/schema.ts";
+import { MUTUAL_TLS } from "../../kernel/tls_config.ts";
 import { timeZone, UTC } from "../../protocol/iec104/mod.ts";
 import { parseLinks } from "./links.ts";
 
@@ -50,6 +52,7 @@ export const CONFIG = section({
   common_addresses: list(integer(1, 65_534), ADDRESSES_MAX).default([1]).describe(
     "Common addresses that are interrogated; points of the first are named by their IOA alone",
   ),
+  tls: MUTUAL_TLS.optional().describe("TLS towards the RTU, by IEC 62351-3; absent: plain TCP"),
   originator: integer(0, 255).default(0).describe("Originator address of what is sent"),
   cause_size: integer(1, 2).default(2).describe("Octets of the cause of transmission"),
   common_address_size: integer(1, 2).default(2).describe("Octets of the common address"),
@@ -89,6 +92,10 @@ export const CONFIG = section({
     "How long an interrogation may take; one that failed is tried once more",
   ),
   counters_on_start: flag().default(false).describe("The same for counter interrogation"),
+  counters_freeze: choice(["never", "freeze", "freeze_reset"]).default("never").describe(
+    "Whether the RTU is told to freeze its counters, or to reset them as well, before they are " +
+      "interrogated by `counters_at`",
+  ),
   counters_at: schedule().optional().describe("When the counters are interrogated as well")
     .meta({ example: "0 * * * *" }),
   confirm_within: duration(millis(100), seconds(255)).prefault("10s").describe(
@@ -97,6 +104,9 @@ export const CONFIG = section({
   command_time_tag: flag().default(false).describe("Whether commands carry a time tag (58 to 64)"),
   command_end: choice(["termination", "confirmation"]).default("termination").describe(
     "What ends a command: the RTU's activation termination, or already its confirmation",
+  ),
+  file_max: size(1024, 16 * 1024 * 1024).prefault("4MiB").describe(
+    "Longest file that is fetched from the RTU",
   ),
   virtual_rtu: integer(0, 65_535).optional().describe(
     "Number under which the states of the channels are points too: vpt.<number>.<point>",

@@ -4,7 +4,13 @@
  * @module
  */
 import { after, type Instant, type Millis } from "../../base/time.ts";
-import { type Asdu, CAUSE, causeText, type InformationObject } from "../../protocol/iec104/mod.ts";
+import {
+  type Asdu,
+  CAUSE,
+  causeText,
+  COUNTER_FREEZE,
+  type InformationObject,
+} from "../../protocol/iec104/mod.ts";
 
 /** How a request ended. */
 export type ExchangeEnd =
@@ -124,8 +130,12 @@ export class Exchanges {
   }
 }
 
-/** A request and its answers have type, common address and object address in common. */
+/**
+ * A request and its answers have type, common address and object address in common. What freezes
+ * counters is told from what reads them: its termination may come when they are being read.
+ */
 function keyOf({ type, commonAddress, objects }: Asdu): string {
   const [object] = objects as readonly (InformationObject | undefined)[];
-  return `${type} ${commonAddress} ${object?.address ?? 0}`;
+  const freezes = object?.kind === "counter_interrogation" && object.freeze !== COUNTER_FREEZE.read;
+  return `${type} ${commonAddress} ${object?.address ?? 0}${freezes ? " freeze" : ""}`;
 }

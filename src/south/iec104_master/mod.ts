@@ -17,5 +17,6 @@ export default defineModule({
   counters: COUNTERS,
   claims: () => [],
   isolate: "main",
+  frames: true,
   run,
 });

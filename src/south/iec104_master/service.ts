@@ -18,6 +18,7 @@ import { isOutput, StationMap } from "./mapping.ts";
 import { takeOrders } from "./orders.ts";
 import { Session } from "./session.ts";
 import { States } from "./states.ts";
+import { type MutualIdentity, readMutualTls } from "../../kernel/tls_config.ts";
 
 /** A connection that ends sooner is no better than none: else two would take turns at full speed. */
 const GOOD_AFTER = seconds(1);
@@ -45,6 +46,7 @@ class Rtu implements AsyncDisposable {
   #tableVersion = -1;
   #session: Session | undefined;
   #stale: Disposable | undefined;
+  #tls: MutualIdentity | undefined;
   /** Tries since the last connection. */
   #failed = 0;
 
@@ -58,7 +60,13 @@ class Rtu implements AsyncDisposable {
     const virtual = virtualRtu === undefined ? undefined : { rtu: virtualRtu, first: virtualPoint };
     this.#states = new States(id, points, clock, config.channels, virtual);
     this.#readTable();
-    takeOrders(ctx, () => this.#session);
+    takeOrders({
+      ctx,
+      fileMax: config.fileMax,
+      mainAddress: config.commonAddresses[0]!,
+      session: () => this.#session,
+      output: (commonAddress, address) => this.#outputAt(commonAddress, address),
+    });
     this.#owned = points.commands.own(id, (point) => {
       this.#readTable();
       return this.#outputs.has(point);
@@ -70,6 +78,7 @@ class Rtu implements AsyncDisposable {
 
   async run(): Promise<void> {
     const { ctx, config } = this;
+    if (config.tls) this.#tls = await readMutualTls(ctx.files, config.tls);
     ctx.report("degraded", "RTU has not been reached yet");
     this.#away();
     for (let turn = 0; !ctx.signal.aborted; turn = (turn + 1) % this.#ways.length) {
@@ -93,7 +102,8 @@ class Rtu implements AsyncDisposable {
     using _alarm = ctx.clock.alarm(after(ctx.clock.now(), config.t0), () => late.abort());
     try {
       const signal = AbortSignal.any([ctx.signal, late.signal]);
-      return await ctx.net.dial(way.endpoint, signal);
+      const tls = this.#tls && { ...this.#tls, server: this.#tls.trust };
+      return await ctx.net.dial(way.endpoint, signal, tls);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       if (ctx.signal.aborted) return undefined;
@@ -126,7 +136,7 @@ class Rtu implements AsyncDisposable {
     this.#states.allDown(false);
     ctx.log.info("iec104.connected", "RTU is connected", { address: where });
     const around = { ctx, config, states: this.#states, map: () => this.#readTable() };
-    const session = this.#session = new Session(around, conn);
+    const session = this.#session = new Session(around, conn, where);
     try {
       await using _conn = conn;
       this.#schedules(session);
@@ -154,7 +164,8 @@ class Rtu implements AsyncDisposable {
       void session.repeat((epoch) => schedule.next(epoch), action);
     };
     at(interrogateAt, () => session.interrogate());
-    at(countersAt, () => session.interrogateCounters());
+    const { countersFreeze: freeze } = this.config;
+    at(countersAt, () => session.interrogateCounters(0, freeze === "never" ? "read" : freeze));
     at(clockSyncAt, () => session.syncClock());
   }
 
@@ -178,6 +189,14 @@ class Rtu implements AsyncDisposable {
       const fresh = known.filter(({ quality }) => (quality & QUALITY.stale) === 0);
       points.mark(fresh.map(({ point }) => point), QUALITY.stale);
     });
+  }
+
+  #outputAt(commonAddress: number, address: number): PointId | undefined {
+    this.#readTable();
+    for (const output of this.#outputs.values()) {
+      if (output.commonAddress === commonAddress && output.address === address) return output.point;
+    }
+    return undefined;
   }
 
   /** What the table says of this station, read anew when it has changed. */

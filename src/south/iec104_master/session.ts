@@ -5,6 +5,7 @@
  */
 import { LinkDownError, ProtocolError } from "../../base/errors.ts";
 import { after, type Millis, seconds } from "../../base/time.ts";
+import { FrameTrace } from "../../kernel/frame_trace.ts";
 import type { Context } from "../../kernel/module.ts";
 import { pause } from "../../platform/clock.ts";
 import { type ByteConn, LinkDriver } from "../../platform/drive.ts";
@@ -15,16 +16,19 @@ import {
   CAUSE,
   COUNTER_FREEZE,
   COUNTER_REQUEST,
+  frameText,
   type InformationObject,
   INTERROGATE_STATION,
   type Profile,
   tagOf,
   type TimeZone,
   TYPE,
+  typeSpec,
 } from "../../protocol/iec104/mod.ts";
 import type { Config } from "./config.ts";
 import { zoneOf } from "./config.ts";
 import type { ExchangeEnd } from "./exchanges.ts";
+import { Files } from "./files.ts";
 import { Keeper } from "./keeper.ts";
 import { samplesOf, type StationMap } from "./mapping.ts";
 import { RtuLink } from "./rtu_link.ts";
@@ -62,13 +66,16 @@ export class Session {
   readonly #keeper: Keeper;
   readonly #over = new AbortController();
   readonly #zone: TimeZone;
+  /** The RTU's files. */
+  readonly files: Files;
   #started = false;
   #everStarted = false;
   #tests = 0;
   #patience: Disposable | undefined;
   #interrogating: Promise<boolean> | undefined;
 
-  constructor(around: SessionSurroundings, conn: ByteConn) {
+  /** @param where What it is connected to, for people. */
+  constructor(around: SessionSurroundings, conn: ByteConn, where: string) {
     const { ctx, config } = around;
     const { clock, points, counters } = ctx;
     this.#around = around;
@@ -77,11 +84,16 @@ export class Session {
     const acknowledge = config.acknowledge === "when_durable" ? "on_release" : "on_receipt";
     const options = { profile: profileOf(config), k, w, t1, t2, t3, acknowledge } as const;
     this.#link = new RtuLink(options, clock.now());
+    const trace = new FrameTrace(ctx, "iec104.frame", where, frameText(profileOf(config)));
+    this.#link.link.observer = trace.take;
     this.#driver = new LinkDriver(this.#link, conn, clock, this.#over.signal);
     this.#keeper = new Keeper(points, clock, this.#over.signal, (count, now) => {
       this.#link.release(count, now);
       this.#driver.wake();
     }, () => counters.add("held_back"));
+    const { originator, confirmWithin } = config;
+    const send = (request: Asdu) => this.#send(request);
+    this.files = new Files(clock, this.#zone, originator, confirmWithin, send);
   }
 
   /** Whether data transfer runs. */
@@ -136,6 +148,7 @@ export class Session {
       this.#started = false;
       this.#over.abort();
       this.#link.close();
+      this.files.close();
       this.#patience?.[Symbol.dispose]();
       authority[Symbol.dispose]();
       ctx.signal.removeEventListener("abort", stop);
@@ -158,15 +171,33 @@ export class Session {
     return this.#interrogating;
   }
 
-  /** Reads the counters of every common address. */
-  async interrogateCounters(): Promise<boolean> {
-    const object: InformationObject = {
+  /** Interrogates one group, 1 to 16, of every common address. */
+  interrogateGroup(group: number): Promise<boolean> {
+    const qualifier = INTERROGATE_STATION + group;
+    return this.#everywhere(TYPE.C_IC_NA_1, { kind: "interrogation", address: 0, qualifier });
+  }
+
+  /**
+   * Reads the counters of every common address, or freezes or resets them first, as told.
+   * @param group 1 to 4; 0 all of them.
+   */
+  async interrogateCounters(
+    group = 0,
+    freeze: "read" | "freeze" | "freeze_reset" | "reset" = "read",
+  ): Promise<boolean> {
+    const request = group === 0 ? COUNTER_REQUEST.general : group;
+    const qcc = (what: number): InformationObject => ({
       kind: "counter_interrogation",
       address: 0,
-      request: COUNTER_REQUEST.general,
-      freeze: COUNTER_FREEZE.read,
-    };
-    return await this.#everywhere(TYPE.C_CI_NA_1, object);
+      request,
+      freeze: what,
+    });
+    if (freeze !== "read") {
+      const good = await this.#everywhere(TYPE.C_CI_NA_1, qcc(FREEZES[freeze]), true);
+      // A reset leaves nothing to be read.
+      if (!good || freeze === "reset") return good;
+    }
+    return await this.#everywhere(TYPE.C_CI_NA_1, qcc(COUNTER_FREEZE.read));
   }
 
   /** Sets the RTU's clock. */
@@ -196,12 +227,28 @@ export class Session {
 
   /** Asks for one object; the answer comes as a sample of its point. @returns Whether it was sent. */
   read(commonAddress: number, address: number): boolean {
-    const { ctx, config: { originator } } = this.#around;
+    const { config: { originator } } = this.#around;
     const fields = { type: TYPE.C_RD_NA_1, cause: CAUSE.request, originator, commonAddress };
-    const request = asdu({ ...fields, objects: [{ kind: "read", address }] });
+    return this.#send(asdu({ ...fields, objects: [{ kind: "read", address }] }));
+  }
+
+  #send(request: Asdu): boolean {
+    const { ctx } = this.#around;
     const sent = this.#link.send(request, ctx.clock.now());
+    if (sent) ctx.counters.add("asdus_out");
     this.#driver.wake();
     return sent;
+  }
+
+  /** Loads a parameter, or activates or deactivates what was loaded. */
+  async parameter(
+    commonAddress: number,
+    { type, ...object }: InformationObject & { readonly type: number },
+    activate: boolean,
+  ): Promise<ExchangeEnd> {
+    const { originator } = this.#around.config;
+    const cause = activate ? CAUSE.activation : CAUSE.deactivation;
+    return await this.request(asdu({ type, cause, originator, commonAddress, objects: [object] }));
   }
 
   #toFirst(type: number, object: InformationObject): Promise<ExchangeEnd> {
@@ -262,9 +309,21 @@ export class Session {
     ctx.counters.add("samples", samples.length);
     this.#keeper.keep(samples);
     if (received.type === TYPE.M_EI_NA_1) this.#initialized(received);
+    else if (typeSpec(received.type)?.group === "file") this.#file(received);
     else if (samples.length === 0 && received.cause < CAUSE.activation) {
       ctx.counters.add("unexpected");
     }
+  }
+
+  #file(received: Asdu): void {
+    if (this.files.take(received)) return;
+    const { ctx } = this.#around;
+    if (received.type === TYPE.F_DR_TA_1 && received.cause === CAUSE.spontaneous) {
+      ctx.log.info("iec104.files", "RTU has new files", {
+        common_address: received.commonAddress,
+        count: received.objects.length,
+      });
+    } else ctx.counters.add("unexpected");
   }
 
   /** The RTU has begun anew: what is known of it may be old. */
@@ -291,14 +350,18 @@ export class Session {
     return good;
   }
 
-  /** Asks each common address, each at most twice. */
-  async #everywhere(type: number, object: InformationObject): Promise<boolean> {
+  /**
+   * Asks each common address, each at most twice.
+   * @param brief Whether its confirmation is the end of it.
+   */
+  async #everywhere(type: number, object: InformationObject, brief = false): Promise<boolean> {
     const { config, ctx } = this.#around;
     let good = true;
     for (const commonAddress of config.commonAddresses) {
       const request = this.#system({ type, commonAddress, objects: [object] });
-      let end = await this.request(request, config.interrogationWithin);
-      if (end.kind === "silent") end = await this.request(request, config.interrogationWithin);
+      const within = brief ? undefined : config.interrogationWithin;
+      let end = await this.request(request, within);
+      if (end.kind === "silent") end = await this.request(request, within);
       if (end.kind === "done") continue;
       good = false;
       if (end.kind === "broken") break;
@@ -329,6 +392,12 @@ export class Session {
     }
   }
 }
+
+const FREEZES = {
+  freeze: COUNTER_FREEZE.freeze,
+  "freeze_reset": COUNTER_FREEZE.freezeReset,
+  reset: COUNTER_FREEZE.reset,
+} as const;
 
 const PEER_FAULTS: ReadonlySet<string> = new Set([
   "send_number",

@@ -1,6 +1,6 @@
 """A control centre made with the independent stack c104, for the test beside this file.
 
-Arguments: port. What it receives is told on standard output, one JSON object a line; lines on
+Arguments: port, and for TLS a folder of certificates. What it receives is told on standard output, one JSON object a line; lines on
 standard input are commands: address, type, value. It ends with its standard input.
 """
 import json
@@ -8,7 +8,14 @@ import sys
 
 import c104
 
-client = c104.Client(tick_rate_ms=50, command_timeout_ms=15000)
+security = None
+if len(sys.argv) > 2:
+    folder = sys.argv[2]
+    security = c104.TransportSecurity(validate=True, only_known=False)
+    security.set_certificate(cert=f"{folder}/own-client.pem", key=f"{folder}/own-client.key")
+    security.set_ca_certificate(cert=f"{folder}/own.pem")
+    security.set_version(min=c104.TlsVersion.TLS_1_2, max=c104.TlsVersion.TLS_1_2)
+client = c104.Client(tick_rate_ms=50, command_timeout_ms=15000, transport_security=security)
 connection = client.add_connection(ip="127.0.0.1", port=int(sys.argv[1]), init=c104.Init.INTERROGATION)
 station = connection.add_station(common_address=1)
 

@@ -1,6 +1,6 @@
 """A controlled station made with the independent stack c104, for the test beside this file.
 
-Arguments: port. Values go out when a line "tell" comes on standard input; commands that are received
+Arguments: port, and for TLS a folder of certificates. Values go out when a line "tell" comes on standard input; commands that are received
 are told on standard output, one JSON object a line. It ends with its standard input.
 """
 import json
@@ -8,7 +8,14 @@ import sys
 
 import c104
 
-server = c104.Server(ip="127.0.0.1", port=int(sys.argv[1]), tick_rate_ms=50)
+security = None
+if len(sys.argv) > 2:
+    folder = sys.argv[2]
+    security = c104.TransportSecurity(validate=True, only_known=False)
+    security.set_certificate(cert=f"{folder}/own-server.pem", key=f"{folder}/own-server.key")
+    security.set_ca_certificate(cert=f"{folder}/own.pem")
+    security.set_version(min=c104.TlsVersion.TLS_1_2, max=c104.TlsVersion.TLS_1_2)
+server = c104.Server(ip="127.0.0.1", port=int(sys.argv[1]), tick_rate_ms=50, transport_security=security)
 station = server.add_station(common_address=1)
 points = {
     "single": station.add_point(io_address=101, type=c104.Type.M_SP_TB_1),

@@ -70,6 +70,7 @@ export class Bench implements AsyncDisposable {
       net: this.net,
       points: this.points,
       counters: this.counters,
+      trace: () => 0,
       files: { read: () => Promise.resolve(file ?? "") },
       log: {
         trace: log,
@@ -123,4 +124,11 @@ export class Bench implements AsyncDisposable {
     await this.stop();
     this.disk[Symbol.dispose]();
   }
+}
+
+/** What was answered since the last look, as `type cause negative`. */
+export function answers(scada: Scada): string[] {
+  return scada.heard.splice(0).map(({ type, cause, negative }) =>
+    `${type} ${cause}${negative ? " no" : ""}`
+  );
 }

@@ -10,7 +10,7 @@ import {
 } from "../../../../src/protocol/iec104/mod.ts";
 import { assert, assertEquals } from "../../../assert.ts";
 import type { Scada } from "../../../sim/scada.ts";
-import { Bench } from "./bench.ts";
+import { answers, Bench } from "./bench.ts";
 
 const ROWS = [
   { ioa: 101, kind: "yx" },
@@ -23,13 +23,6 @@ const INTERROGATION = { kind: "interrogation", address: 0, qualifier: 20 } as co
 
 function single(address: number, on: boolean, select = false): InformationObject {
   return { kind: "single_command", address, on, qualifier: 0, select };
-}
-
-/** What was answered, as `type cause negative`. */
-function answers(scada: Scada): string[] {
-  return scada.heard.splice(0).map(({ type, cause, negative }) =>
-    `${type} ${cause}${negative ? " no" : ""}`
-  );
 }
 
 Deno.test("Events reach a control centre with their time, packed, in order, and leave when confirmed", async () => {
@@ -127,10 +120,10 @@ Deno.test("Groups: STARTDT of another connection takes over, with what was not c
   assertEquals([one.values().length, two.values().length], [5, 0]);
   assertEquals(bench.points.last("sys.iec104_slave.occ.group_occ" as never)!.value, true);
   two.start();
-  await bench.advance(100);
+  await bench.advance(1100);
   assertEquals([one.end, two.values().length], ["lost", 5]);
   bench.publish("gz_01.yc.201", 6);
-  await bench.advance(100);
+  await bench.advance(200);
   assertEquals(two.values().at(-1), "36 1 201 6");
 });
 
@@ -187,6 +180,22 @@ Deno.test("An interrogation has the state without time tags, behind the events b
   await bench.advance(50);
   assertEquals(scada.values(37), ["15 1 401 99"]);
   assertEquals(answers(scada), ["101 7", "15 37", "101 10"]);
+});
+
+// Goal: an answer never waits for events that do not concern it.
+Deno.test("An interrogation is answered though what was before it is forwarded to nobody", async () => {
+  await using bench = new Bench();
+  bench.define(...ROWS);
+  bench.start();
+  await bench.advance(1);
+  bench.publish("gz_01.yx.101", true);
+  const scada = (await bench.dial()).start();
+  await bench.advance(100);
+  scada.heard.length = 0;
+  bench.publish("elsewhere.yc.1", 1);
+  scada.ask(TYPE.C_IC_NA_1, INTERROGATION);
+  await bench.advance(100);
+  assertEquals(answers(scada), ["100 7", "1 20", "100 10"]);
 });
 
 Deno.test("A broadcast is answered by every common address, under its own", async () => {

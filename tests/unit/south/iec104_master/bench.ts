@@ -25,9 +25,12 @@ export class Bench implements AsyncDisposable {
   readonly counters = new Counters(module.counters ?? []);
   readonly reports: string[] = [];
   readonly codes: string[] = [];
+  readonly traced: string[] = [];
   readonly rtus: Outstation[] = [];
   readonly routes = new Map<string, RouteHandler>();
   holds = true;
+  /** How much of each frame is traced. */
+  depth = 0;
   #changed: () => void = () => {};
   #stop = new AbortController();
   #ended: Promise<void> | undefined;
@@ -54,6 +57,8 @@ export class Bench implements AsyncDisposable {
 
   start(config: Record<string, unknown> = {}): void {
     const log = (code: string) => void this.codes.push(code);
+    const trace = (code: string, line: string, fields: Record<string, unknown> = {}) =>
+      void this.traced.push(`${code} ${line} ${JSON.stringify(fields)}`);
     const authority: Authority = {
       holds: () => this.holds,
       changed: (callback) => {
@@ -75,7 +80,8 @@ export class Bench implements AsyncDisposable {
         },
       },
       counters: this.counters,
-      log: { trace: log, debug: log, info: log, warn: log, error: log },
+      trace: () => this.depth,
+      log: { trace, debug: log, info: log, warn: log, error: log },
       report: (health: string, why?: string) =>
         void this.reports.push(why === undefined ? health : `${health}: ${why}`),
     } as unknown as Context;
@@ -88,6 +94,8 @@ export class Bench implements AsyncDisposable {
     const handler = this.routes.get(`POST /fep/gz_01/${order}`)!;
     const request = { method: "POST", path: "", query: new URLSearchParams(), body, remote: "t" };
     const reply = Promise.resolve(handler(request));
+    // A file takes many turns of both sides, and hardly any time.
+    for (let turn = 0; turn < 40; turn += 1) await this.advance(1);
     await this.advance(70_000);
     return await reply;
   }

@@ -374,3 +374,36 @@ Deno.test("An RTU that breaks the protocol is left, and tried again after the pa
   assert(bench.reports.at(-1)!.includes("iec104.link.malformed"), bench.reports.at(-1));
   await listener[Symbol.asyncDispose]();
 });
+
+Deno.test("Frames are traced as deep as asked for, and never more than 50 lines a second", async () => {
+  await using bench = new Bench();
+  const rtu = await bench.rtu(2404);
+  bench.start({ interrogate_on_start: false });
+  await bench.advance(2000);
+  assertEquals(bench.traced, [], "nothing unless it is asked for");
+  const tell = (on: boolean) => rtu.tell(single(101, on));
+  for (const depth of [1, 2, 3]) {
+    bench.depth = depth;
+    tell(true);
+    await bench.advance(2000);
+  }
+  assertEquals(bench.traced.filter((line) => line.includes(" <- ")), [
+    `iec104.frame <- I N(S) 0 N(R) 0 | M_SP_NA_1 spontaneous CA 1 | 1 objects ${peer()}`,
+    `iec104.frame <- I N(S) 1 N(R) 0 | M_SP_NA_1 spontaneous CA 1 | 101: on ${peer()}`,
+    "iec104.frame <- I N(S) 2 N(R) 0 | M_SP_NA_1 spontaneous CA 1 | 101: on " +
+    peer({ octets: "680e0400000001010300010065000001" }),
+  ]);
+  bench.depth = 1;
+  bench.traced.length = 0;
+  for (let turn = 0; turn < 200; turn += 1) tell(turn % 2 === 0);
+  await bench.advance(500);
+  assertEquals(bench.traced.length, 50);
+  await bench.advance(600);
+  tell(true);
+  await bench.advance(10);
+  assert(/"skipped":\d+/.test(bench.traced[50]!), bench.traced[50]);
+});
+
+function peer(more: object = {}): string {
+  return JSON.stringify({ peer: "127.0.0.1:2404", ...more });
+}
