@@ -57,7 +57,7 @@ export function compileArgs(program: Program, target: Target, out: string): stri
     "-A",
     "--quiet",
     // As in head.sh.
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--gc-memory-reducer-start-delay-ms=5000,--memory-reducer-delay-ms=2000",
     ...include,
     "--target",
     target.triple,

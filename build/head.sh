@@ -213,7 +213,8 @@ export BUSBAR_EXECUTABLE="$self"
 export DENO_DIR="$place/deno"
 export DENO_NO_UPDATE_CHECK=1
 # Each thread's nursery stays at 4 MiB: what lives longer is little, and a gateway's memory is small.
+# After a burst, such as an interrogation of everything, memory is given back within seconds of quiet.
 # shellcheck disable=SC2086 -- a runner has arguments of its own
-exec ${BUSBAR_RUNNER:-} "$program" run -A --v8-flags=--max-semi-space-size=4 --no-prompt --no-config --no-lock --no-remote --no-npm \
+exec ${BUSBAR_RUNNER:-} "$program" run -A --v8-flags=--max-semi-space-size=4,--gc-memory-reducer-start-delay-ms=5000,--memory-reducer-delay-ms=2000 --no-prompt --no-config --no-lock --no-remote --no-npm \
   --cached-only "$place/busbar.js" "$@"
 exit 126

@@ -13,7 +13,12 @@ import type { Thread } from "../kernel/worker_host.ts";
 import type { Clock } from "../platform/clock.ts";
 import { openSqlite } from "../platform/sqlite.ts";
 import { Journal, type JournalOptions } from "../points/journal.ts";
-import { JournalReader, prepareJournal } from "../points/journal_store.ts";
+import {
+  JournalReader,
+  JournalTables,
+  type JournalWriter,
+  prepareJournal,
+} from "../points/journal_store.ts";
 import { KEY_SPAN_MS } from "../points/commands.ts";
 import { Points } from "../points/points.ts";
 import { PointTable } from "../points/table.ts";
@@ -85,15 +90,32 @@ function lockFolder(folder: string): Deno.FsFile {
 }
 
 function openJournal({ settings, clock, startThread }: PlaneOptions, path: string): Journal {
+  const { survives } = settings;
+  if (survives === "nothing") return memoryJournal(settings, clock);
   {
-    using database = openSqlite(path, { survives: settings.survives });
+    using database = openSqlite(path, { survives });
     prepareJournal(database);
   }
   const reader = new JournalReader(openSqlite(path, { readOnly: true }));
   const state = reader.state(clock.epoch() - KEY_SPAN_MS);
-  const order = { journal: path, survives: settings.survives };
+  const order = { journal: path, survives };
   const writer = new ThreadedWriter(order, startThread);
   return new Journal({ writer, reader, state, clock }, journalOptions(settings));
+}
+
+/** A journal that no disk is written for: it goes with the process. */
+function memoryJournal(settings: PointsConfig, clock: Clock): Journal {
+  const database = openSqlite(":memory:");
+  const tables = new JournalTables(database);
+  const reader = new JournalReader(database);
+  const writer: JournalWriter = {
+    commit: (batch) => Promise.resolve(tables.commit(batch)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return new Journal(
+    { writer, reader, state: reader.state(0), clock },
+    journalOptions(settings),
+  );
 }
 
 /** The journal's options as they are configured. */

@@ -68,9 +68,10 @@ export const POINTS = section({
   folder: text().optional().describe(
     "Folder of the point table and of the journal; without one nothing of them outlives busbar",
   ).meta({ example: "/var/lib/busbar" }),
-  survives: choice(["power_loss", "process"]).default("power_loss").describe(
+  survives: choice(["power_loss", "process", "nothing"]).default("power_loss").describe(
     "What a committed event outlives: power_loss waits for the disk at each commit, process does " +
-      "not and may lose the last moments with the power",
+      "not and may lose the last moments with the power; with nothing the journal is in memory " +
+      "only, and goes with the process",
   ),
   journal_size: size(1024 * 1024, 2 ** 40).prefault("256MiB").describe(
     "Most octets of events; the oldest go first, and readers that had not had them are told",

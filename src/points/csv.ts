@@ -1,5 +1,9 @@
 /** Comma-separated values (RFC 4180), with any of the line ends, and a byte order mark allowed. */
 
+const COMMA = 0x2c;
+const LINE_FEED = 0x0a;
+const RETURN = 0x0d;
+
 /** A field that could not be read. */
 export interface CsvFault {
   /** From 1. */
@@ -13,9 +17,22 @@ export interface CsvRecord {
   readonly fields: readonly string[];
 }
 
-/** Reads a text. Lines without anything are left out. */
+/** Reads a text as a whole; see {@linkcode csvRecords}. */
 export function readCsv(text: string): { records: CsvRecord[]; fault: CsvFault | undefined } {
   const records: CsvRecord[] = [];
+  const reading = csvRecords(text);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return { records, fault: value };
+    records.push(value);
+  }
+}
+
+/**
+ * Reads a text record by record. Lines without anything are left out.
+ * @returns What is wrong with the text; there are no records behind it.
+ */
+export function* csvRecords(text: string): Generator<CsvRecord, CsvFault | undefined, undefined> {
   let at = text.startsWith("\ufeff") ? 1 : 0;
   let line = 1;
   while (at < text.length) {
@@ -26,19 +43,19 @@ export function readCsv(text: string): { records: CsvRecord[]; fault: CsvFault |
       if (text[at] === '"') {
         const end = closingQuote(text, at + 1);
         if (end < 0) {
-          return { records, fault: { line: began, message: "a quoted field has no end" } };
+          return { line: began, message: "a quoted field has no end" };
         }
         const inside = text.slice(at + 1, end);
         line += inside.split("\n").length - 1;
         field = inside.replaceAll('""', '"');
         at = end + 1;
         if (at < text.length && !/[,\r\n]/.test(text[at]!)) {
-          return { records, fault: { line, message: "something stands behind a quoted field" } };
+          return { line, message: "something stands behind a quoted field" };
         }
       } else {
-        const [found] = /^[^,\r\n]*/.exec(text.slice(at, at + 65_536))!;
-        field = found.trim();
-        at += found.length;
+        const end = plainEnd(text, at);
+        field = text.slice(at, end).trim();
+        at = end;
       }
       fields.push(field);
       if (text[at] !== ",") break;
@@ -47,9 +64,19 @@ export function readCsv(text: string): { records: CsvRecord[]; fault: CsvFault |
     if (text.startsWith("\r\n", at)) at += 2;
     else at += 1;
     line += 1;
-    if (fields.length > 1 || fields[0] !== "") records.push({ line: began, fields });
+    if (fields.length > 1 || fields[0] !== "") yield { line: began, fields };
   }
-  return { records, fault: undefined };
+  return undefined;
+}
+
+/** Where a field without quotes ends. */
+function plainEnd(text: string, from: number): number {
+  let at = from;
+  for (; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === COMMA || code === LINE_FEED || code === RETURN) break;
+  }
+  return at;
 }
 
 function closingQuote(text: string, from: number): number {

@@ -6,6 +6,7 @@ import { assert, assertEquals } from "../assert.ts";
 import { freePorts } from "../relay/busbar.ts";
 import { Outstation, single } from "../sim/outstation.ts";
 import { Scada } from "../sim/scada.ts";
+import { caller, until } from "./call.ts";
 import { executable } from "./harness.ts";
 
 Deno.test("RTUs, channels and groups are shown; an operator interrogates and commands", async () => {
@@ -30,21 +31,7 @@ Deno.test("RTUs, channels and groups are shown; an operator interrogates and com
     "tag_station,coa,ioa,kind\ngz_01,1,101,yx\ngz_01,1,301,do\n",
   );
   const [program, ...args] = executable();
-  const call = async (...words: string[]) => {
-    const { code, stdout, stderr } = await new Deno.Command(program!, {
-      args: [...args, ...words, "-c", config],
-      env: { NO_COLOR: "1" },
-    }).output();
-    const text = (octets: Uint8Array) => new TextDecoder().decode(octets).trim();
-    return { code, out: text(stdout), err: text(stderr) };
-  };
-  const until = async (what: string, fits: () => Promise<boolean>) => {
-    const end = performance.now() + 30_000;
-    while (!(await fits())) {
-      if (performance.now() > end) throw new Error(`Not in time: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
+  const call = caller("-c", config);
   assertEquals((await call("points", "import", `${folder}/points.csv`)).code, 0);
   const clock = new SystemClock();
   const image = () => [asdu({ ...single(101, true), cause: CAUSE.interrogated })];

@@ -49,13 +49,18 @@ export class SimConn implements ByteConn {
   }
 }
 
-/** A network of one host. */
+/** A network where every address leads to the same host, unless it is away. */
 export class SimNet implements Net {
+  /** Addresses that cannot be reached. */
+  readonly away = new Set<string>();
+  /** Every try of a connection, as `host:port`. */
+  readonly tries: string[] = [];
   readonly #listeners = new Map<number, (accepted: AcceptedConn) => void>();
   #next = 40_000;
 
   dial(to: Endpoint): Promise<SimConn> {
-    const accept = this.#listeners.get(to.port);
+    this.tries.push(`${to.host}:${to.port}`);
+    const accept = this.away.has(to.host) ? undefined : this.#listeners.get(to.port);
     if (!accept) return Promise.reject(new LinkDownError("sim.refused", "Refused"));
     const [near, far] = [new SimConn(), new SimConn()];
     [near.peer, far.peer] = [far, near];

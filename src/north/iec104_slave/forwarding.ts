@@ -4,7 +4,7 @@
  * @module
  */
 import { nearest } from "../../base/nearest.ts";
-import { readCsv } from "../../points/csv.ts";
+import { csvRecords } from "../../points/csv.ts";
 import type { PointDefinition } from "../../points/definition.ts";
 import { isPointId, type PointId } from "../../points/points.ts";
 import { type ObjectKind, TYPE, typeSpec } from "../../protocol/iec104/mod.ts";
@@ -92,20 +92,30 @@ export function forwardAll(
   const entries: Forwarded[] = [];
   for (const definition of definitions) {
     if (stations && !stations.includes(definition.station)) continue;
-    entries.push(entryOf(definition, {}));
+    entries.push(entryOf(definition, NOTHING_WRITTEN));
   }
   return new ForwardingTable(entries);
 }
 
 interface Written {
-  readonly commonAddress?: number;
-  readonly address?: number;
-  readonly type?: number;
-  readonly scale?: number;
-  readonly offset?: number;
-  readonly group?: number;
-  readonly deadBand?: number;
+  readonly commonAddress: number | undefined;
+  readonly address: number | undefined;
+  readonly type: number | undefined;
+  readonly scale: number | undefined;
+  readonly offset: number | undefined;
+  readonly group: number | undefined;
+  readonly deadBand: number | undefined;
 }
+
+const NOTHING_WRITTEN: Written = {
+  commonAddress: undefined,
+  address: undefined,
+  type: undefined,
+  scale: undefined,
+  offset: undefined,
+  group: undefined,
+  deadBand: undefined,
+};
 
 function entryOf(definition: PointDefinition, written: Written): Forwarded {
   const output = definition.kind === "do" || definition.kind === "ao";
@@ -137,78 +147,112 @@ export function readForwarding(
   definition: (point: PointId) => PointDefinition | undefined,
 ): { table: ForwardingTable; faults: string[] } {
   const faults: string[] = [];
-  const { records, fault } = readCsv(text);
-  if (fault) faults.push(`line ${fault.line}: ${fault.message}`);
-  const [head, ...rest] = records;
-  const columns = head?.fields.map((field) => field.toLowerCase()) ?? [];
-  for (const column of columns) {
-    if (COLUMNS.includes(column)) continue;
-    const near = nearest(column, COLUMNS);
-    faults.push(`${column} is no column${near === undefined ? "" : `; did you mean "${near}"?`}`);
-  }
-  if (!columns.includes("point")) faults.push("A column point is needed");
   const entries: Forwarded[] = [];
-  const taken = new Set<string>();
-  for (const { line, fields } of rest) {
-    const row = Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? ""]));
-    const read = rowOf(row, definition);
-    if (typeof read === "string") faults.push(`line ${line}: ${read}`);
-    else {
-      const place = `${read.commonAddress} ${read.address} ${read.output}`;
-      if (taken.has(place)) {
-        faults.push(`line ${line}: CA ${read.commonAddress} IOA ${read.address} is taken`);
-      } else entries.push(read);
-      taken.add(place);
+  const taken = new Set<number>();
+  let reader: RowReader | undefined;
+  const records = csvRecords(text);
+  let next = records.next();
+  for (; !next.done; next = records.next()) {
+    const { line, fields } = next.value;
+    if (!reader) {
+      const columns = fields.map((field) => field.toLowerCase());
+      faults.push(...columnFaults(columns));
+      reader = new RowReader(columns, definition);
+      continue;
     }
+    const read = reader.entry(fields);
+    if (typeof read === "string") {
+      faults.push(`line ${line}: ${read}`);
+      continue;
+    }
+    // One number for each place: there may be 100,000 of them.
+    const place = keyOf(read.commonAddress, read.address, read.output);
+    if (taken.has(place)) {
+      faults.push(`line ${line}: CA ${read.commonAddress} IOA ${read.address} is taken`);
+    } else entries.push(read);
+    taken.add(place);
   }
+  if (next.value) faults.push(`line ${next.value.line}: ${next.value.message}`);
+  if (!reader) faults.push("A column point is needed");
   return { table: new ForwardingTable(entries), faults };
 }
 
-function rowOf(
-  row: Readonly<Record<string, string>>,
-  definition: (point: PointId) => PointDefinition | undefined,
-): Forwarded | string {
-  const { point = "", coa = "", ioa = "", type = "", scale = "", offset = "" } = row;
-  const { group = "", dead_band: deadBand = "" } = row;
-  const known = isPointId(point) ? definition(point) : undefined;
-  if (!known) return `${point} is no point of the table`;
-  const number = (text: string, most: number): number | undefined | string => {
+function columnFaults(columns: readonly string[]): string[] {
+  const faults = columns.filter((column) => !COLUMNS.includes(column)).map((column) => {
+    const near = nearest(column, COLUMNS);
+    return `${column} is no column${near === undefined ? "" : `; did you mean "${near}"?`}`;
+  });
+  return columns.includes("point") ? faults : [...faults, "A column point is needed"];
+}
+
+/** Reads rows with the same columns. What is wrong with one is thrown inside, and told. */
+class RowReader {
+  readonly #places: ReadonlyMap<string, number>;
+  #fields: readonly string[] = [];
+
+  constructor(
+    columns: readonly string[],
+    readonly definition: (point: PointId) => PointDefinition | undefined,
+  ) {
+    this.#places = new Map(columns.map((column, place) => [column, place]));
+  }
+
+  /** @returns What is forwarded, or what is wrong. */
+  entry(fields: readonly string[]): Forwarded | string {
+    this.#fields = fields;
+    const point = this.#text("point");
+    const known = isPointId(point) ? this.definition(point) : undefined;
+    if (!known) return `${point} is no point of the table`;
+    try {
+      const made = entryOf(known, {
+        commonAddress: this.#whole("coa", 65_534),
+        address: this.#whole("ioa", 16_777_215),
+        type: this.#type(),
+        scale: this.#real("scale"),
+        offset: this.#real("offset"),
+        group: this.#whole("group", GROUPS_MAX.process),
+        deadBand: this.#real("dead_band"),
+      });
+      return made.deadBand < 0
+        ? `dead_band must not be negative, and ${made.deadBand} is`
+        : made.counter && made.group > GROUPS_MAX.counters
+        ? `group of a counter must be from 0 to ${GROUPS_MAX.counters}, not ${made.group}`
+        : made;
+    } catch (error) {
+      if (error instanceof FieldFault) return error.message;
+      throw error;
+    }
+  }
+
+  #text(column: string): string {
+    const place = this.#places.get(column);
+    return place === undefined ? "" : this.#fields[place] ?? "";
+  }
+
+  #whole(column: string, most: number): number | undefined {
+    const text = this.#text(column);
     if (text === "") return undefined;
     const value = Number(text);
-    return /^\d+$/.test(text) && value <= most ? value : `must be from 0 to ${most}, not "${text}"`;
-  };
-  const real = (text: string): number | undefined | string => {
+    if (/^\d+$/.test(text) && value <= most) return value;
+    throw new FieldFault(`${column} must be from 0 to ${most}, not "${text}"`);
+  }
+
+  #real(column: string): number | undefined {
+    const text = this.#text(column);
     if (text === "") return undefined;
-    return Number.isFinite(Number(text)) ? Number(text) : `must be a number, not "${text}"`;
-  };
-  const read = {
-    coa: number(coa, 65_534),
-    ioa: number(ioa, 16_777_215),
-    type: typeOf(type),
-    scale: real(scale),
-    offset: real(offset),
-    group: number(group, GROUPS_MAX.process),
-    "dead_band": real(deadBand),
-  };
-  for (const [name, value] of Object.entries(read)) {
-    if (typeof value === "string") return `${name} ${value}`;
+    if (Number.isFinite(Number(text))) return Number(text);
+    throw new FieldFault(`${column} must be a number, not "${text}"`);
   }
-  const good = read as Record<keyof typeof read, number | undefined>;
-  const made = entryOf(known, {
-    ...(good.coa === undefined ? {} : { commonAddress: good.coa }),
-    ...(good.ioa === undefined ? {} : { address: good.ioa }),
-    ...(good.type === undefined ? {} : { type: good.type }),
-    ...(good.scale === undefined ? {} : { scale: good.scale }),
-    ...(good.offset === undefined ? {} : { offset: good.offset }),
-    ...(good.group === undefined ? {} : { group: good.group }),
-    ...(good.dead_band === undefined ? {} : { deadBand: good.dead_band }),
-  });
-  if (made.deadBand < 0) return `dead_band must not be negative, and ${made.deadBand} is`;
-  if (made.counter && made.group > GROUPS_MAX.counters) {
-    return `group of a counter must be from 0 to ${GROUPS_MAX.counters}, not ${made.group}`;
+
+  #type(): number | undefined {
+    const read = typeOf(this.#text("type"));
+    if (typeof read === "string") throw new FieldFault(`type ${read}`);
+    return read;
   }
-  return made;
 }
+
+/** What is wrong with a field; never seen outside. */
+class FieldFault extends Error {}
 
 /** Types that values can be told as, by name or number, with a time tag or as they are. */
 function typeOf(text: string): number | undefined | string {

@@ -207,6 +207,19 @@ function writeRaw(
   return body + raw.octets.length;
 }
 
+/** Elements and time of one object. */
+function writeElements(
+  object: InformationObject,
+  { codec, timeSize, name }: TypeSpec,
+  target: Uint8Array,
+  at: number,
+): void {
+  codec.write(target, at, object);
+  if (timeSize === 0) return;
+  if (!object.time) throw refused(`${name} needs a time`, object.address);
+  writeTimeTag(target, at + codec.size, timeSize, object.time);
+}
+
 function writeObjects(
   { objects, sequence }: Asdu,
   spec: TypeSpec,
@@ -215,7 +228,7 @@ function writeObjects(
   body: number,
   limit: number,
 ): number {
-  const { codec, timeSize, kind } = spec;
+  const { kind } = spec;
   const addressSize = profile.objectAddressSize;
   const first = objects[0]!.address;
   let at = body;
@@ -230,11 +243,7 @@ function writeObjects(
       throw refused("Addresses of a sequence must count up", object.address);
     }
     if (at + spec.size + data > limit) throw refused("An ASDU is too long", objects.length);
-    codec.write(target, at, object);
-    if (timeSize !== 0) {
-      if (!object.time) throw refused(`${spec.name} needs a time`, object.address);
-      writeTimeTag(target, at + codec.size, timeSize, object.time);
-    }
+    writeElements(object, spec, target, at);
     at += spec.size + data;
   }
   return at;
@@ -251,8 +260,11 @@ export function asduOctets(asdu: Asdu, profile: Profile = PROFILE_104): Uint8Arr
  * @throws BugError as {@linkcode encodeAsdu}.
  */
 export function objectOctets(type: number, object: InformationObject): Uint8Array {
-  const fields = { type, cause: 0, commonAddress: 0, objects: [{ ...object, address: 0 }] };
-  return asduOctets(asdu(fields), BARE).subarray(headerSize(BARE) + 1);
+  const spec = typeSpec(type);
+  if (!spec || spec.kind !== object.kind) throw refused("Only known objects are kept", object.kind);
+  const octets = new Uint8Array(spec.size + (object.kind === "segment" ? object.octets.length : 0));
+  writeElements(object, spec, octets, 0);
+  return octets;
 }
 
 /** The object that {@linkcode objectOctets} was made of. Malformed when they do not fit the type. */
@@ -269,5 +281,3 @@ export function objectOf(
     : readTimeTag(octets, spec.codec.size, spec.timeSize === CP24_SIZE ? CP24_SIZE : 7);
   return spec.codec.read(octets, 0, address, time);
 }
-
-const BARE: Profile = { causeSize: 1, commonAddressSize: 1, objectAddressSize: 1 };

@@ -28,7 +28,7 @@ export class Bench implements AsyncDisposable {
   readonly commanded: string[] = [];
   outcome: CommandOutcome = { kind: "done" };
   #stop = new AbortController();
-  #ended: Promise<void> | undefined;
+  #ended: Promise<void>[] = [];
   #rows: WrittenRow[] = [];
 
   constructor(readonly journal: Partial<JournalOptions> = {}) {
@@ -57,12 +57,13 @@ export class Bench implements AsyncDisposable {
     );
   }
 
+  /** Starts a listener; others may run beside it. */
   start(config: Record<string, unknown> = {}, file?: string): void {
     const log = (code: string, message: string) => {
       this.codes.push(code);
       this.messages.push(message);
     };
-    this.#stop = new AbortController();
+    if (this.#stop.signal.aborted) this.#stop = new AbortController();
     const context = {
       id: "iec104_slave.occ",
       signal: this.#stop.signal,
@@ -82,7 +83,7 @@ export class Bench implements AsyncDisposable {
       },
       report: () => {},
     } as unknown as Context;
-    this.#ended = run(context, CONFIG.parse(config));
+    this.#ended.push(run(context, CONFIG.parse(config)));
   }
 
   async dial(options: Partial<LinkOptions> = {}): Promise<Scada> {
@@ -115,9 +116,9 @@ export class Bench implements AsyncDisposable {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    const ended = this.#ended;
+    const ended = this.#ended.splice(0);
     await this.advance(100);
-    await ended;
+    await Promise.all(ended);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
