@@ -14,6 +14,7 @@ import {
   pointWatchCommand,
 } from "./commands/points.ts";
 import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
+import { cryptoSelftestCommand } from "./commands/crypto.ts";
 import { demoFepCommand } from "./commands/demo.ts";
 import { simRtuCommand, simScadaCommand } from "./commands/sim.ts";
 import { fepCommands } from "./commands/fep.ts";
@@ -64,6 +65,7 @@ export const COMMANDS: readonly Command[] = [
   relayProbeClientCommand,
   relayChaosCommand,
   srtTransmitCommand,
+  cryptoSelftestCommand,
   decodeGooseCommand,
   decodeIec104Command,
   decodeRelayCommand,

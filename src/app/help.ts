@@ -14,12 +14,16 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
     title: "Run and configure",
     words: ["run", "service", "status", "reload", "trace", "check", "config", "completion"],
   },
-  { title: "Field", words: ["points", "fep", "sim", "demo", "goose", "relay", "srt", "decode"] },
+  {
+    title: "Field",
+    words: ["points", "fep", "sim", "demo", "goose", "relay", "srt", "crypto", "decode"],
+  },
 ];
 
 /** One line for each first word that several commands share. */
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   config: "Work with the file",
+  crypto: "SM2, SM3, SM4",
   decode: "Show what octets mean, offline",
   fep: "Front end",
   points: "Points",
@@ -31,6 +35,9 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   service: "busbar as a systemd service",
 };
 
+/** With more commands below a word the first page names the first of them only. */
+const BELOW_MAX = 8;
+const BELOW_FIRST = 3;
 /** The right column never begins further right than this. */
 const LEFT_MAX = 34;
 /** Lines longer than this are hard to read however wide the terminal is. */
@@ -52,7 +59,8 @@ export function firstPage(commands: readonly Command[], columns: number): string
       const own = commands.find(({ name }) => name === word);
       if (below.length === 0) return [word, own?.summary ?? ""];
       const summary = GROUP_SUMMARIES[word] ?? own?.summary ?? "";
-      return [`${word} ...`, `${summary}: ${below.join(", ")}`];
+      const shown = below.length > BELOW_MAX ? [...below.slice(0, BELOW_FIRST), "…"] : below;
+      return [`${word} ...`, `${summary}: ${shown.join(", ")}`];
     });
     // One column for all sections reads better than one for each.
     if (rows.length > 0) lines.push(`${title}:`, ...columnsOf(rows, columns, 16));

@@ -1,0 +1,319 @@
+/**
+ * SM2: signatures, key exchange and encryption of GB/T 32918-2016, on the curve of its part 5. The
+ * curve's arithmetic is noble's; what is secret is blinded there, and scalars are computed modulo
+ * the order with big numbers.
+ * @module
+ */
+import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
+import { BugError } from "../base/errors.ts";
+import { kdf2Sm3 } from "./kdf.ts";
+import { HmacSm3, Sm3, sm3 } from "./sm3.ts";
+
+/** Octets of a number of the curve. */
+export const SM2_SIZE = 32;
+/** The user id where none is agreed on. GM/T 0009 */
+export const SM2_ID: Uint8Array = new TextEncoder().encode("1234567812345678");
+
+/** GB/T 32918.5, 2. */
+const CURVE = {
+  p: 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn,
+  n: 0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123n,
+  h: 1n,
+  a: 0xfffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffcn,
+  b: 0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93n,
+  Gx: 0x32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7n,
+  Gy: 0xbc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0n,
+} as const;
+const Point = weierstrass(CURVE);
+type CurvePoint = InstanceType<typeof Point>;
+const { n } = CURVE;
+
+/** Fills octets with numbers that nobody can guess. */
+export type RandomFill = (octets: Uint8Array) => void;
+const systemRandom: RandomFill = (octets) => {
+  crypto.getRandomValues(octets as Uint8Array<ArrayBuffer>);
+};
+
+function mod(value: bigint, by = n): bigint {
+  const rest = value % by;
+  return rest < 0n ? rest + by : rest;
+}
+
+/** The inverse modulo the order, by Fermat. */
+function inverse(value: bigint): bigint {
+  let [result, base] = [1n, mod(value)];
+  for (let left = n - 2n; left > 0n; left >>= 1n) {
+    if (left & 1n) result = result * base % n;
+    base = base * base % n;
+  }
+  return result;
+}
+
+function numberOf(octets: Uint8Array): bigint {
+  return octets.length === 0 ? 0n : BigInt(`0x${octets.toHex()}`);
+}
+
+function octetsOf(value: bigint): Uint8Array {
+  return Uint8Array.fromHex(value.toString(16).padStart(2 * SM2_SIZE, "0"));
+}
+
+const PARAMETERS = [CURVE.a, CURVE.b, CURVE.Gx, CURVE.Gy].map(octetsOf);
+
+/** A public key: a point of the curve that is not infinity. */
+export class Sm2PublicKey {
+  private constructor(readonly point: CurvePoint) {}
+
+  /**
+   * Reads a point: 04 and both coordinates, 02 or 03 and the first, or both coordinates alone.
+   * @returns Undefined for what is no point of the curve.
+   */
+  static read(octets: Uint8Array): Sm2PublicKey | undefined {
+    const [first] = octets;
+    const plain = octets.length === 2 * SM2_SIZE;
+    const whole = octets.length === 2 * SM2_SIZE + 1 && first === 4;
+    const short = octets.length === SM2_SIZE + 1 && (first === 2 || first === 3);
+    if (!plain && !whole && !short) return undefined;
+    try {
+      const point = Point.fromBytes(plain ? Uint8Array.of(4, ...octets) : octets);
+      point.assertValidity();
+      return new Sm2PublicKey(point);
+    } catch (error) {
+      if (error instanceof Error) return undefined; // Off the curve, or out of range.
+      throw error;
+    }
+  }
+
+  /** The point of a secret number. */
+  static of(secret: bigint): Sm2PublicKey {
+    return new Sm2PublicKey(Point.BASE.multiply(secret));
+  }
+
+  /** 04 and both coordinates, or 02 or 03 and the first. */
+  octets(compressed = false): Uint8Array {
+    return this.point.toBytes(compressed);
+  }
+
+  /** ZA: the hash of the user id, the curve and the key. GB/T 32918.2, 5.5 */
+  identity(id: Uint8Array = SM2_ID): Uint8Array {
+    if (id.length * 8 > 0xffff) throw new BugError("crypto.sm2.id", "A user id is too long");
+    const bits = Uint8Array.of(id.length * 8 >> 8, id.length * 8);
+    return sm3(bits, id, ...PARAMETERS, this.octets().subarray(1));
+  }
+
+  /** The hash of a message that is signed. GB/T 32918.2, 6.1 */
+  digest(message: Uint8Array, id: Uint8Array = SM2_ID): Uint8Array {
+    return sm3(this.identity(id), message);
+  }
+
+  /** Whether r and s, 64 octets, sign a digest. It never throws. */
+  verifyDigest(digest: Uint8Array, signature: Uint8Array): boolean {
+    if (signature.length !== 2 * SM2_SIZE || digest.length !== SM2_SIZE) return false;
+    const r = numberOf(signature.subarray(0, SM2_SIZE));
+    const s = numberOf(signature.subarray(SM2_SIZE));
+    if (r < 1n || r >= n || s < 1n || s >= n) return false;
+    const t = mod(r + s);
+    if (t === 0n) return false;
+    const sum = Point.BASE.multiplyUnsafe(s).add(this.point.multiplyUnsafe(t));
+    if (sum.is0()) return false;
+    return mod(numberOf(digest) + sum.toAffine().x) === r;
+  }
+
+  /** Whether r and s, 64 octets, sign a message. It never throws. */
+  verify(message: Uint8Array, signature: Uint8Array, id: Uint8Array = SM2_ID): boolean {
+    return this.verifyDigest(this.digest(message, id), signature);
+  }
+}
+
+/** A private key. */
+export class Sm2PrivateKey {
+  readonly #secret: bigint;
+  readonly #factor: bigint;
+  readonly publicKey: Sm2PublicKey;
+
+  private constructor(secret: bigint) {
+    this.#secret = secret;
+    this.#factor = inverse(1n + secret);
+    this.publicKey = Sm2PublicKey.of(secret);
+  }
+
+  /** Reads 32 octets, a number from 1 to n - 2. @returns Undefined for another one. */
+  static read(octets: Uint8Array): Sm2PrivateKey | undefined {
+    const secret = octets.length === SM2_SIZE ? numberOf(octets) : 0n;
+    return secret >= 1n && secret <= n - 2n ? new Sm2PrivateKey(secret) : undefined;
+  }
+
+  /** Makes a new one. */
+  static make(random: RandomFill = systemRandom): Sm2PrivateKey {
+    const octets = new Uint8Array(SM2_SIZE);
+    for (;;) {
+      random(octets);
+      const key = Sm2PrivateKey.read(octets);
+      octets.fill(0);
+      if (key) return key;
+    }
+  }
+
+  /** The number, as 32 octets. */
+  octets(): Uint8Array {
+    return octetsOf(this.#secret);
+  }
+
+  /**
+   * Signs a digest. The number that must never come twice is made of key, digest and random octets,
+   * as in RFC 6979, 3.6: a poor source of random alone does not give the key away.
+   * @returns r and s, 64 octets.
+   */
+  signDigest(digest: Uint8Array, random: RandomFill = systemRandom): Uint8Array {
+    const e = numberOf(digest);
+    for (const k of this.#numbers(digest, random)) {
+      const signature = this.signWith(e, k);
+      if (signature) return signature;
+    }
+    throw new BugError("crypto.sm2.sign", "No signature was found");
+  }
+
+  /** Signs a message. @returns r and s, 64 octets. */
+  sign(
+    message: Uint8Array,
+    id: Uint8Array = SM2_ID,
+    random: RandomFill = systemRandom,
+  ): Uint8Array {
+    return this.signDigest(this.publicKey.digest(message, id), random);
+  }
+
+  /**
+   * GB/T 32918.2, 6.1, with a number that is given: for known answers.
+   * @returns Undefined when another number is needed.
+   */
+  signWith(e: bigint, k: bigint): Uint8Array | undefined {
+    const r = mod(e + Point.BASE.multiply(k).toAffine().x);
+    if (r === 0n || r + k === n) return undefined;
+    // (1 + d)^-1 (k - rd) is (1 + d)^-1 (k + r) - r, which has the secret in one place only.
+    const s = mod(this.#factor * (k + r) - r);
+    if (s === 0n) return undefined;
+    const signature = new Uint8Array(2 * SM2_SIZE);
+    signature.set(octetsOf(r));
+    signature.set(octetsOf(s), SM2_SIZE);
+    return signature;
+  }
+
+  /** The first coordinate of what both sides reach: plain ECDH, as RFC 8998 has it. */
+  agree(other: Sm2PublicKey): Uint8Array {
+    return octetsOf(other.point.multiply(this.#secret).toAffine().x);
+  }
+
+  /**
+   * The key exchange of GB/T 32918.3, 6.1, without confirmation.
+   * @param own What this side has made for this exchange, `other` what the other has.
+   */
+  exchange(
+    own: Sm2PrivateKey,
+    other: { readonly key: Sm2PublicKey; readonly ephemeral: Sm2PublicKey },
+    ids: { readonly initiator: Uint8Array; readonly responder: Uint8Array },
+    role: "initiator" | "responder",
+    length: number,
+  ): Uint8Array {
+    const shortened = ({ point }: Sm2PublicKey) => HALF + (point.toAffine().x & (HALF - 1n));
+    const t = mod(this.#secret + shortened(own.publicKey) * own.#secret);
+    const sum = other.key.point.add(other.ephemeral.point.multiply(shortened(other.ephemeral)));
+    if (sum.is0() || t === 0n) {
+      throw new BugError("crypto.sm2.exchange", "The keys do not go together");
+    }
+    const { x, y } = sum.multiply(t).toAffine();
+    const mine = this.publicKey;
+    const [first, second] = role === "initiator" ? [mine, other.key] : [other.key, mine];
+    const info = [first.identity(ids.initiator), second.identity(ids.responder)] as const;
+    return kdf2Sm3(joined(octetsOf(x), octetsOf(y), ...info), length);
+  }
+
+  /** Opens what {@linkcode sm2Encrypt} has made. @returns Undefined when it was not made for this key. */
+  decrypt(sealed: Uint8Array, order: "C1C3C2" | "C1C2C3" = "C1C3C2"): Uint8Array | undefined {
+    const pointSize = 2 * SM2_SIZE + 1;
+    if (sealed.length < pointSize + SM2_SIZE) return undefined;
+    const point = Sm2PublicKey.read(sealed.subarray(0, pointSize));
+    if (!point) return undefined;
+    const rest = sealed.subarray(pointSize);
+    const [check, hidden] = order === "C1C3C2"
+      ? [rest.subarray(0, SM2_SIZE), rest.subarray(SM2_SIZE)]
+      : [rest.subarray(rest.length - SM2_SIZE), rest.subarray(0, rest.length - SM2_SIZE)];
+    const { x, y } = point.point.multiply(this.#secret).toAffine();
+    const text = masked(hidden, octetsOf(x), octetsOf(y));
+    const wanted = sm3(octetsOf(x), text, octetsOf(y));
+    let difference = 0;
+    for (const [index, octet] of wanted.entries()) difference |= octet ^ check[index]!;
+    if (difference === 0) return text;
+    text.fill(0);
+    return undefined;
+  }
+
+  /** Numbers for a signature, as many as are asked for. RFC 6979, 3.2, with HMAC-SM3 */
+  *#numbers(digest: Uint8Array, random: RandomFill): Generator<bigint> {
+    const extra = new Uint8Array(SM2_SIZE);
+    random(extra);
+    const seed = joined(this.octets(), octetsOf(mod(numberOf(digest))), extra);
+    let key: Uint8Array = new Uint8Array(SM2_SIZE);
+    let value: Uint8Array = new Uint8Array(SM2_SIZE).fill(1);
+    const mac = (...parts: readonly Uint8Array[]) => {
+      using one = new HmacSm3(key);
+      for (const part of parts) one.update(part);
+      const target = new Uint8Array(SM2_SIZE);
+      one.finish(target);
+      return target;
+    };
+    for (const step of [0, 1]) {
+      key = mac(value, Uint8Array.of(step), seed);
+      value = mac(value);
+    }
+    seed.fill(0);
+    for (;;) {
+      value = mac(value);
+      const k = numberOf(value);
+      if (k >= 1n && k < n) yield k;
+      key = mac(value, Uint8Array.of(0));
+      value = mac(value);
+    }
+  }
+}
+
+/** 2^w of the key exchange, w = 127. */
+const HALF = 1n << 127n;
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function masked(text: Uint8Array, x: Uint8Array, y: Uint8Array): Uint8Array {
+  const mask = kdf2Sm3(joined(x, y), text.length);
+  return text.map((octet, index) => octet ^ mask[index]!);
+}
+
+/**
+ * Encrypts for a key: GB/T 32918.4, 6.1. For short texts such as keys.
+ * @param order C1C3C2 is that of the standard since 2012, C1C2C3 the one before.
+ */
+export function sm2Encrypt(
+  key: Sm2PublicKey,
+  text: Uint8Array,
+  order: "C1C3C2" | "C1C2C3" = "C1C3C2",
+  random: RandomFill = systemRandom,
+): Uint8Array {
+  for (;;) {
+    const once = Sm2PrivateKey.make(random);
+    const { x, y } = key.point.multiply(numberOf(once.octets())).toAffine();
+    const [left, right] = [octetsOf(x), octetsOf(y)];
+    const hidden = masked(text, left, right);
+    // A mask of nothing but zeros would show the text; a short one may be so by chance.
+    const shows = text.length > 0 && hidden.every((octet, index) => octet === text[index]);
+    if (shows) continue;
+    using hash = new Sm3().update(left).update(text).update(right);
+    const check = hash.digest();
+    const parts = order === "C1C3C2" ? [check, hidden] : [hidden, check];
+    return joined(once.publicKey.octets(), ...parts);
+  }
+}
