@@ -10,6 +10,8 @@ export type Code = readonly number[];
 
 /** Types of values. */
 export const I32 = 0x7f;
+/** A whole number of 64 bits. */
+export const I64 = 0x7e;
 /** A vector of 16 octets. */
 export const V128 = 0x7b;
 const EMPTY = 0x40;
@@ -54,6 +56,52 @@ export const int = (value: number): Code => [0x41, ...signed(value)];
 export const add = (one: Code, other: Code): Code => [...one, ...other, 0x6a];
 /** The difference. */
 export const sub = (one: Code, other: Code): Code => [...one, ...other, 0x6b];
+
+/** A whole number of 64 bits. */
+export const long = (value: number): Code => [0x42, ...signed(value)];
+/** The 64-bit number at an address. */
+export const loadLong = (at: Code, offset = 0): Code => [...at, 0x29, 0, ...unsigned(offset)];
+/** Stores a 64-bit number. */
+export const storeLong = (at: Code, value: Code, offset = 0): Code => [
+  ...at,
+  ...value,
+  0x37,
+  0,
+  ...unsigned(offset),
+];
+const longs = (opcode: number) => (...values: readonly Code[]): Code =>
+  values.reduce((one, other) => [...one, ...other, opcode]);
+/** Sum of 64-bit numbers. */
+export const sum = longs(0x7c);
+/** Difference of two of them. */
+export const difference = longs(0x7d);
+/** Product. */
+export const product = longs(0x7e);
+/** Bits that both have. */
+export const bothBits = longs(0x83);
+/** Bits that one of two has. */
+export const eitherBits = longs(0x85);
+/** Shifted to the left. */
+export const up = (value: Code, by: number): Code => [...value, ...long(by), 0x86];
+/** Shifted to the right, with its sign. */
+export const down = (value: Code, by: number): Code => [...value, ...long(by), 0x87];
+/** A whole number with its sign, as one of 64 bits. */
+export const widened = (value: Code): Code => [...value, 0xac];
+/** -1 where two whole numbers are the same, else 0. */
+export const maskOfSame = (one: Code, other: Code): Code => [
+  ...int(0),
+  ...one,
+  ...other,
+  ...[0x46, 0x6b],
+];
+/** Bits that one of two vectors has. */
+export const or = (one: Code, other: Code): Code => [...one, ...other, ...vector(0x50)];
+/** Calls a function by its place in the module. */
+export const call = (place: number, ...parameters: readonly Code[]): Code => [
+  ...parameters.flat(),
+  0x10,
+  ...unsigned(place),
+];
 
 /** A vector of 16 octets that are known. */
 export const octets = (values: readonly number[]): Code => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { HELD_CONSTANT, MISSING, SM4_TABLES } from "./sm4_field.ts";
+import { sm2Kernel } from "./sm2_kernel.ts";
 import { sm4Kernel } from "./sm4_kernel.ts";
 
 /** Where they go, seen from the repository's root. */
@@ -12,8 +13,8 @@ const WIDTH = 96;
 
 /** The file's text. */
 export function kernelText(): string {
-  const text = sm4Kernel().toBase64();
-  const lines = text.match(new RegExp(`.{1,${WIDTH}}`, "g"))!;
+  const lines = (octets: Uint8Array) =>
+    octets.toBase64().match(new RegExp(`.{1,${WIDTH}}`, "g"))!.join("\n");
   const list = (values: readonly number[]) => `[${values.join(", ")}]`;
   return `/** Made by \`deno task wasm\` out of build/wasm; not to be changed by hand. */
 
@@ -28,7 +29,12 @@ export const MISSING = ${MISSING};
 
 /** The module for SM4 and GHASH. */
 export const KERNEL: Uint8Array = Uint8Array.fromBase64(\`
-${lines.join("\n")}
+${lines(sm4Kernel())}
+\`);
+
+/** The module for the curve of SM2. */
+export const SM2_KERNEL: Uint8Array = Uint8Array.fromBase64(\`
+${lines(sm2Kernel())}
 \`);
 `;
 }

@@ -1,7 +1,9 @@
 /** Every implementation of the national algorithms that this system may have. */
 import { Sm4Gcm } from "../crypto/aead.ts";
-import { type Candidate, Providers, type Trial } from "../crypto/providers.ts";
+import { type Candidate, Providers, type Sm2Tools, type Trial } from "../crypto/providers.ts";
 import { Sm2PrivateKey, Sm2PublicKey } from "../crypto/sm2.ts";
+import { NOBLE, type Sm2Arithmetic } from "../crypto/sm2_curve.ts";
+import { sm2Kernel } from "../crypto/sm2_wasm.ts";
 import { sm3 } from "../crypto/sm3.ts";
 import { Sm4 } from "../crypto/sm4.ts";
 import { sm4Ctr } from "../crypto/sm4_modes.ts";
@@ -55,16 +57,16 @@ export function cryptoCandidates(): Candidate[] {
       constantTime: true,
       tool: (key) => new AesGcm(key),
     },
-    {
-      algorithm: "sm2",
-      provider: "TypeScript",
-      constantTime: false,
-      tool: {
-        read: (octets) => Sm2PrivateKey.read(octets),
-        readPublic: (octets) => Sm2PublicKey.read(octets),
-      },
-    },
+    { algorithm: "sm2", provider: "WebAssembly", constantTime: true, tool: sm2Tools(sm2Kernel()) },
+    { algorithm: "sm2", provider: "TypeScript", constantTime: false, tool: sm2Tools(NOBLE) },
   ];
+}
+
+function sm2Tools(arithmetic: Sm2Arithmetic | undefined): Sm2Tools | undefined {
+  return arithmetic && {
+    read: (octets) => Sm2PrivateKey.read(octets, arithmetic),
+    readPublic: (octets) => Sm2PublicKey.read(octets, arithmetic),
+  };
 }
 
 /** The implementations of this process. */

@@ -4,9 +4,9 @@
  * the order with big numbers.
  * @module
  */
-import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 import { BugError } from "../base/errors.ts";
 import { kdf2Sm3 } from "./kdf.ts";
+import { CURVE, type CurvePoint, NOBLE, Point, type Sm2Arithmetic } from "./sm2_curve.ts";
 import { HmacSm3, Sm3, sm3 } from "./sm3.ts";
 
 /** Octets of a number of the curve. */
@@ -14,18 +14,6 @@ export const SM2_SIZE = 32;
 /** The user id where none is agreed on. GM/T 0009 */
 export const SM2_ID: Uint8Array = new TextEncoder().encode("1234567812345678");
 
-/** GB/T 32918.5, 2. */
-const CURVE = {
-  p: 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn,
-  n: 0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123n,
-  h: 1n,
-  a: 0xfffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffcn,
-  b: 0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93n,
-  Gx: 0x32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7n,
-  Gy: 0xbc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0n,
-} as const;
-const Point = weierstrass(CURVE);
-type CurvePoint = InstanceType<typeof Point>;
 const { n } = CURVE;
 
 /** Fills octets with numbers that nobody can guess. */
@@ -61,13 +49,13 @@ const PARAMETERS = [CURVE.a, CURVE.b, CURVE.Gx, CURVE.Gy].map(octetsOf);
 
 /** A public key: a point of the curve that is not infinity. */
 export class Sm2PublicKey {
-  private constructor(readonly point: CurvePoint) {}
+  private constructor(readonly point: CurvePoint, readonly arithmetic: Sm2Arithmetic) {}
 
   /**
    * Reads a point: 04 and both coordinates, 02 or 03 and the first, or both coordinates alone.
    * @returns Undefined for what is no point of the curve.
    */
-  static read(octets: Uint8Array): Sm2PublicKey | undefined {
+  static read(octets: Uint8Array, arithmetic = NOBLE): Sm2PublicKey | undefined {
     const [first] = octets;
     const plain = octets.length === 2 * SM2_SIZE;
     const whole = octets.length === 2 * SM2_SIZE + 1 && first === 4;
@@ -76,7 +64,7 @@ export class Sm2PublicKey {
     try {
       const point = Point.fromBytes(plain ? Uint8Array.of(4, ...octets) : octets);
       point.assertValidity();
-      return new Sm2PublicKey(point);
+      return new Sm2PublicKey(point, arithmetic);
     } catch (error) {
       if (error instanceof Error) return undefined; // Off the curve, or out of range.
       throw error;
@@ -84,8 +72,8 @@ export class Sm2PublicKey {
   }
 
   /** The point of a secret number. */
-  static of(secret: bigint): Sm2PublicKey {
-    return new Sm2PublicKey(Point.BASE.multiply(secret));
+  static of(secret: bigint, arithmetic = NOBLE): Sm2PublicKey {
+    return new Sm2PublicKey(Point.BASE.multiply(secret), arithmetic);
   }
 
   /** 04 and both coordinates, or 02 or 03 and the first. */
@@ -113,9 +101,7 @@ export class Sm2PublicKey {
     if (r < 1n || r >= n || s < 1n || s >= n) return false;
     const t = mod(r + s);
     if (t === 0n) return false;
-    const sum = Point.BASE.multiplyUnsafe(s).add(this.point.multiplyUnsafe(t));
-    if (sum.is0()) return false;
-    return mod(numberOf(digest) + sum.toAffine().x) === r;
+    return this.arithmetic.sumHasX(s, t, this.point, mod(r - numberOf(digest)));
   }
 
   /** Whether r and s, 64 octets, sign a message. It never throws. */
@@ -128,26 +114,28 @@ export class Sm2PublicKey {
 export class Sm2PrivateKey {
   readonly #secret: bigint;
   readonly #factor: bigint;
+  readonly #mac: HmacSm3;
   readonly publicKey: Sm2PublicKey;
 
-  private constructor(secret: bigint) {
+  private constructor(secret: bigint, readonly arithmetic: Sm2Arithmetic) {
     this.#secret = secret;
     this.#factor = inverse(1n + secret);
-    this.publicKey = Sm2PublicKey.of(secret);
+    this.#mac = new HmacSm3(octetsOf(secret));
+    this.publicKey = Sm2PublicKey.of(secret, arithmetic);
   }
 
   /** Reads 32 octets, a number from 1 to n - 2. @returns Undefined for another one. */
-  static read(octets: Uint8Array): Sm2PrivateKey | undefined {
+  static read(octets: Uint8Array, arithmetic = NOBLE): Sm2PrivateKey | undefined {
     const secret = octets.length === SM2_SIZE ? numberOf(octets) : 0n;
-    return secret >= 1n && secret <= n - 2n ? new Sm2PrivateKey(secret) : undefined;
+    return secret >= 1n && secret <= n - 2n ? new Sm2PrivateKey(secret, arithmetic) : undefined;
   }
 
   /** Makes a new one. */
-  static make(random: RandomFill = systemRandom): Sm2PrivateKey {
+  static make(random: RandomFill = systemRandom, arithmetic = NOBLE): Sm2PrivateKey {
     const octets = new Uint8Array(SM2_SIZE);
     for (;;) {
       random(octets);
-      const key = Sm2PrivateKey.read(octets);
+      const key = Sm2PrivateKey.read(octets, arithmetic);
       octets.fill(0);
       if (key) return key;
     }
@@ -159,8 +147,9 @@ export class Sm2PrivateKey {
   }
 
   /**
-   * Signs a digest. The number that must never come twice is made of key, digest and random octets,
-   * as in RFC 6979, 3.6: a poor source of random alone does not give the key away.
+   * Signs a digest. The number that must never come twice is HMAC-SM3, under the key, of the digest
+   * and of random octets: a poor source of random alone does not give the key away (the idea of RFC
+   * 6979, 3.6).
    * @returns r and s, 64 octets.
    */
   signDigest(digest: Uint8Array, random: RandomFill = systemRandom): Uint8Array {
@@ -186,7 +175,7 @@ export class Sm2PrivateKey {
    * @returns Undefined when another number is needed.
    */
   signWith(e: bigint, k: bigint): Uint8Array | undefined {
-    const r = mod(e + Point.BASE.multiply(k).toAffine().x);
+    const r = mod(e + this.arithmetic.baseX(k));
     if (r === 0n || r + k === n) return undefined;
     // (1 + d)^-1 (k - rd) is (1 + d)^-1 (k + r) - r, which has the secret in one place only.
     const s = mod(this.#factor * (k + r) - r);
@@ -246,31 +235,16 @@ export class Sm2PrivateKey {
     return undefined;
   }
 
-  /** Numbers for a signature, as many as are asked for. RFC 6979, 3.2, with HMAC-SM3 */
+  /** Numbers for a signature, as many as are asked for. */
   *#numbers(digest: Uint8Array, random: RandomFill): Generator<bigint> {
     const extra = new Uint8Array(SM2_SIZE);
     random(extra);
-    const seed = joined(this.octets(), octetsOf(mod(numberOf(digest))), extra);
-    let key: Uint8Array = new Uint8Array(SM2_SIZE);
-    let value: Uint8Array = new Uint8Array(SM2_SIZE).fill(1);
-    const mac = (...parts: readonly Uint8Array[]) => {
-      using one = new HmacSm3(key);
-      for (const part of parts) one.update(part);
-      const target = new Uint8Array(SM2_SIZE);
-      one.finish(target);
-      return target;
-    };
-    for (const step of [0, 1]) {
-      key = mac(value, Uint8Array.of(step), seed);
-      value = mac(value);
-    }
-    seed.fill(0);
-    for (;;) {
-      value = mac(value);
+    const value = new Uint8Array(SM2_SIZE);
+    for (let turn = 0;; turn += 1) {
+      this.#mac.update(extra).update(digest).update(Uint8Array.of(turn >> 8, turn)).finish(value);
       const k = numberOf(value);
+      value.fill(0);
       if (k >= 1n && k < n) yield k;
-      key = mac(value, Uint8Array.of(0));
-      value = mac(value);
     }
   }
 }

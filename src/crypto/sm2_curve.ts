@@ -1,0 +1,41 @@
+/** The curve of SM2 (GB/T 32918.5, 2), by noble; and what SM2 needs of its arithmetic. */
+import { normalizeZ } from "@noble/curves/abstract/curve.js";
+import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
+
+/** y² = x³ + ax + b modulo p; the base point has the order n. */
+export const CURVE = {
+  p: 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn,
+  n: 0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123n,
+  h: 1n,
+  a: 0xfffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffcn,
+  b: 0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93n,
+  Gx: 0x32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7n,
+  Gy: 0xbc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0n,
+} as const;
+
+/** Points of it. */
+export const Point = weierstrass(CURVE);
+/** One of them. */
+export type CurvePoint = InstanceType<typeof Point>;
+
+/** The same points with Z = 1, by one division for all of them. */
+export function affine(points: CurvePoint[]): CurvePoint[] {
+  return normalizeZ(Point, points);
+}
+
+/** Signing and verifying, as far as the curve is concerned. */
+export interface Sm2Arithmetic {
+  /** First coordinate of k·G, for a secret k from 1 to n - 1. */
+  baseX(k: bigint): bigint;
+  /** Whether the first coordinate of s·G + t·key is `wanted` modulo n. Nothing here is secret. */
+  sumHasX(s: bigint, t: bigint, key: CurvePoint, wanted: bigint): boolean;
+}
+
+/** By noble's formulas, which hold for any points. */
+export const NOBLE: Sm2Arithmetic = {
+  baseX: (k) => Point.BASE.multiply(k).toAffine().x,
+  sumHasX(s, t, key, wanted) {
+    const sum = Point.BASE.multiplyUnsafe(s).add(key.multiplyUnsafe(t));
+    return !sum.is0() && sum.toAffine().x % CURVE.n === wanted;
+  },
+};
