@@ -14,7 +14,8 @@ import {
   pointWatchCommand,
 } from "./commands/points.ts";
 import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
-import { cryptoSelftestCommand } from "./commands/crypto.ts";
+import { cryptoBenchCommand, cryptoSelftestCommand } from "./commands/crypto.ts";
+import { pkiCommands } from "./commands/pki.ts";
 import { demoFepCommand } from "./commands/demo.ts";
 import { simRtuCommand, simScadaCommand } from "./commands/sim.ts";
 import { fepCommands } from "./commands/fep.ts";
@@ -65,7 +66,9 @@ export const COMMANDS: readonly Command[] = [
   relayProbeClientCommand,
   relayChaosCommand,
   srtTransmitCommand,
+  ...pkiCommands,
   cryptoSelftestCommand,
+  cryptoBenchCommand,
   decodeGooseCommand,
   decodeIec104Command,
   decodeRelayCommand,

@@ -16,7 +16,7 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
   },
   {
     title: "Field",
-    words: ["points", "fep", "sim", "demo", "goose", "relay", "srt", "crypto", "decode"],
+    words: ["points", "fep", "sim", "demo", "goose", "relay", "srt", "pki", "crypto", "decode"],
   },
 ];
 
@@ -24,6 +24,7 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
 export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   config: "Work with the file",
   crypto: "SM2, SM3, SM4",
+  pki: "Certificates",
   decode: "Show what octets mean, offline",
   fep: "Front end",
   points: "Points",
@@ -36,7 +37,7 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
 };
 
 /** With more commands below a word the first page names the first of them only. */
-const BELOW_MAX = 8;
+const BELOW_MAX = 7;
 const BELOW_FIRST = 3;
 /** The right column never begins further right than this. */
 const LEFT_MAX = 34;

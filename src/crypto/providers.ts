@@ -67,10 +67,10 @@ const WARM = 20;
 const KEY = new Uint8Array(16).fill(1);
 const KEY_OF_32 = new Uint8Array(32).fill(1);
 
-/** What is measured: 16 KiB, or a verification. */
-function work(candidate: Candidate): () => void {
+/** What is measured: so many octets, or a verification. The candidate is there. */
+export function workOf(candidate: Candidate, size: number): () => void {
   const { algorithm, tool } = candidate;
-  const octets = new Uint8Array(SIZE);
+  const octets = new Uint8Array(size);
   switch (algorithm) {
     case "sm3":
       return () => void (tool as Algorithms["sm3"])(octets);
@@ -82,10 +82,10 @@ function work(candidate: Candidate): () => void {
     case "sm4-gcm":
     case "aes-128-gcm": {
       const aead = (tool as Algorithms["sm4-gcm"])(KEY);
-      const target = new Uint8Array(SIZE + 16);
+      const target = new Uint8Array(size + 16);
       const nonce = new Uint8Array(12);
       const none = new Uint8Array(0);
-      return () => void aead.seal(nonce, none, octets, 0, SIZE, target, 0);
+      return () => void aead.seal(nonce, none, octets, 0, size, target, 0);
     }
     default: {
       const key = (tool as Sm2Tools).read(KEY_OF_32)!;
@@ -150,7 +150,7 @@ export class Providers {
     if (!tool) return { ...trial, state: "absent", why: "this system does not have it" };
     const fault = faultOf(candidate);
     if (fault !== undefined) return { ...trial, state: "wrong", why: fault };
-    const rate = this.#rate(work(candidate));
+    const rate = this.#rate(workOf(candidate, SIZE));
     const speed = Math.round(algorithm === "sm2" ? rate : rate * SIZE / 1e6);
     return { ...trial, state: "good", why: "slower", speed };
   }

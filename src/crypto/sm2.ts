@@ -49,7 +49,13 @@ const PARAMETERS = [CURVE.a, CURVE.b, CURVE.Gx, CURVE.Gy].map(octetsOf);
 
 /** A public key: a point of the curve that is not infinity. */
 export class Sm2PublicKey {
-  private constructor(readonly point: CurvePoint, readonly arithmetic: Sm2Arithmetic) {}
+  readonly #octets: Uint8Array;
+  /** ZA of the usual user id. */
+  #identity: Uint8Array | undefined;
+
+  private constructor(readonly point: CurvePoint, readonly arithmetic: Sm2Arithmetic) {
+    this.#octets = point.toBytes(false);
+  }
 
   /**
    * Reads a point: 04 and both coordinates, 02 or 03 and the first, or both coordinates alone.
@@ -78,14 +84,19 @@ export class Sm2PublicKey {
 
   /** 04 and both coordinates, or 02 or 03 and the first. */
   octets(compressed = false): Uint8Array {
-    return this.point.toBytes(compressed);
+    return compressed ? this.point.toBytes(true) : this.#octets.slice();
   }
 
   /** ZA: the hash of the user id, the curve and the key. GB/T 32918.2, 5.5 */
   identity(id: Uint8Array = SM2_ID): Uint8Array {
+    if (id === SM2_ID) return this.#identity ??= this.#identityOf(id);
+    return this.#identityOf(id);
+  }
+
+  #identityOf(id: Uint8Array): Uint8Array {
     if (id.length * 8 > 0xffff) throw new BugError("crypto.sm2.id", "A user id is too long");
     const bits = Uint8Array.of(id.length * 8 >> 8, id.length * 8);
-    return sm3(bits, id, ...PARAMETERS, this.octets().subarray(1));
+    return sm3(bits, id, ...PARAMETERS, this.#octets.subarray(1));
   }
 
   /** The hash of a message that is signed. GB/T 32918.2, 6.1 */

@@ -1,5 +1,9 @@
-/** The curve of SM2 (GB/T 32918.5, 2), by noble; and what SM2 needs of its arithmetic. */
+/**
+ * The curve of SM2 (GB/T 32918.5, 2) by noble, what SM2 needs of its arithmetic, and P-256.
+ * @module
+ */
 import { normalizeZ } from "@noble/curves/abstract/curve.js";
+import { p256 } from "@noble/curves/nist.js";
 import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 
 /** y² = x³ + ax + b modulo p; the base point has the order n. */
@@ -39,3 +43,33 @@ export const NOBLE: Sm2Arithmetic = {
     return !sum.is0() && sum.toAffine().x % CURVE.n === wanted;
   },
 };
+
+/** Whether r and s, 64 octets, are an ECDSA signature on P-256 with SHA-256. It never throws. */
+export function verifyP256(
+  point: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    return p256.verify(signature, message, point, { lowS: false });
+  } catch (error) {
+    if (error instanceof Error) return false; // No point of the curve.
+    throw error;
+  }
+}
+
+/** An ECDSA signature on P-256 with SHA-256: r and s, 64 octets. */
+export function signP256(secret: Uint8Array, message: Uint8Array): Uint8Array {
+  return p256.sign(message, secret, { lowS: false });
+}
+
+/** A new secret number of P-256, and the public point with both coordinates. */
+export function makeP256(): { readonly secret: Uint8Array; readonly point: Uint8Array } {
+  const secret = p256.utils.randomSecretKey();
+  return { secret, point: p256.getPublicKey(secret, false) };
+}
+
+/** The public point of a secret number of P-256; undefined when it is none. */
+export function pointOfP256(secret: Uint8Array): Uint8Array | undefined {
+  return p256.utils.isValidSecretKey(secret) ? p256.getPublicKey(secret, false) : undefined;
+}

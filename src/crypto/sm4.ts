@@ -104,6 +104,43 @@ export class Sm4 implements Disposable {
     this.#block(this.#backward, source, from, target, to);
   }
 
+  /** Encrypts or decrypts so many blocks, each by itself. `target` may be `source`. */
+  blocks(
+    way: "encrypt" | "decrypt",
+    source: Uint8Array,
+    from: number,
+    target: Uint8Array,
+    to: number,
+    count: number,
+  ): void {
+    const keys = way === "encrypt" ? this.#forward : this.#backward;
+    for (let at = 0; at < count * SM4_BLOCK; at += SM4_BLOCK) {
+      this.#block(keys, source, from + at, target, to + at);
+    }
+  }
+
+  /**
+   * Encrypts blocks, each with the one before: CBC.
+   * @param start 16 octets; afterwards the last block.
+   */
+  chain(start: Uint8Array, source: Uint8Array, target: Uint8Array): void {
+    const out = this.#out;
+    const keys = this.#forward;
+    for (let word = 0; word < 4; word += 1) out[word] = wordAt(start, 4 * word);
+    for (let at = 0; at < source.length; at += SM4_BLOCK) {
+      rounds(
+        keys,
+        out[0]! ^ wordAt(source, at),
+        out[1]! ^ wordAt(source, at + 4),
+        out[2]! ^ wordAt(source, at + 8),
+        out[3]! ^ wordAt(source, at + 12),
+        out,
+      );
+      putWords(out, target, at);
+    }
+    putWords(out, start, 0);
+  }
+
   /**
    * Adds the key stream of a counter block to octets, from one block's beginning on; the counter is
    * the block's last word and wraps by itself.
@@ -165,14 +202,18 @@ export class Sm4 implements Disposable {
     const b = wordAt(source, from + 4);
     const c = wordAt(source, from + 8);
     rounds(keys, wordAt(source, from), b, c, wordAt(source, from + 12), out);
-    for (let index = 0; index < 4; index += 1) {
-      const word = out[index]!;
-      const put = to + 4 * index;
-      target[put] = word >>> 24;
-      target[put + 1] = word >>> 16;
-      target[put + 2] = word >>> 8;
-      target[put + 3] = word;
-    }
+    putWords(out, target, to);
+  }
+}
+
+function putWords(words: Int32Array, target: Uint8Array, to: number): void {
+  for (let index = 0; index < 4; index += 1) {
+    const word = words[index]!;
+    const put = to + 4 * index;
+    target[put] = word >>> 24;
+    target[put + 1] = word >>> 16;
+    target[put + 2] = word >>> 8;
+    target[put + 3] = word;
   }
 }
 
@@ -191,13 +232,14 @@ function rounds(
   let d = fourth;
   let x = 0;
   for (let round = 0; round < ROUNDS; round += 4) {
-    x = b ^ c ^ d ^ keys[round]!;
+    // What has just been made enters last: the rest is ready by then.
+    x = b ^ c ^ keys[round]! ^ d;
     a ^= T0[x >>> 24]! ^ T1[x >>> 16 & 0xff]! ^ T2[x >>> 8 & 0xff]! ^ T3[x & 0xff]!;
-    x = c ^ d ^ a ^ keys[round + 1]!;
+    x = c ^ d ^ keys[round + 1]! ^ a;
     b ^= T0[x >>> 24]! ^ T1[x >>> 16 & 0xff]! ^ T2[x >>> 8 & 0xff]! ^ T3[x & 0xff]!;
-    x = d ^ a ^ b ^ keys[round + 2]!;
+    x = d ^ a ^ keys[round + 2]! ^ b;
     c ^= T0[x >>> 24]! ^ T1[x >>> 16 & 0xff]! ^ T2[x >>> 8 & 0xff]! ^ T3[x & 0xff]!;
-    x = a ^ b ^ c ^ keys[round + 3]!;
+    x = a ^ b ^ keys[round + 3]! ^ c;
     d ^= T0[x >>> 24]! ^ T1[x >>> 16 & 0xff]! ^ T2[x >>> 8 & 0xff]! ^ T3[x & 0xff]!;
   }
   out[0] = d;

@@ -26,10 +26,7 @@ export function sm4Ecb(
   target = source,
 ): void {
   checkBlocks(source, target);
-  for (let at = 0; at < source.length; at += SM4_BLOCK) {
-    if (way === "encrypt") cipher.encrypt(source, at, target, at);
-    else cipher.decrypt(source, at, target, at);
-  }
+  cipher.blocks(way, source, 0, target, 0, source.length / SM4_BLOCK);
 }
 
 /**
@@ -46,11 +43,7 @@ export function sm4Cbc(
 ): void {
   checkBlocks(source, target);
   if (way === "encrypt") {
-    for (let at = 0; at < source.length; at += SM4_BLOCK) {
-      for (let index = 0; index < SM4_BLOCK; index += 1) start[index]! ^= source[at + index]!;
-      cipher.encrypt(start, 0, start, 0);
-      target.set(start, at);
-    }
+    cipher.chain(start, source, target);
     return;
   }
   const taken = new Uint8Array(SM4_BLOCK);
