@@ -94,8 +94,19 @@ function isPlain(tag: number, octets: Uint8Array, start: number, length: number)
 /** Reads one element that is all of the octets; undefined when they are not DER. */
 export function readDer(octets: Uint8Array): Node | undefined {
   if (endOf(octets, 0, octets.length, 0) !== octets.length) return undefined;
-  const { offset, result } = asn1.fromBER(octets.slice());
-  return offset === octets.length && result.error === "" ? nodeOf(result) : undefined;
+  const result = parsed(octets);
+  return result && nodeOf(result);
+}
+
+/** As asn1js reads it; undefined when it does not. It throws for some times and texts. */
+function parsed(octets: Uint8Array): asn1.AsnType | undefined {
+  try {
+    const { offset, result } = asn1.fromBER(octets.slice());
+    return offset === octets.length && result.error === "" ? result : undefined;
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
 }
 
 function nodeOf(block: asn1.AsnType): Node {
@@ -115,7 +126,7 @@ function nodeOf(block: asn1.AsnType): Node {
 /** An object identifier as text; undefined when the node is none. */
 export function oidOf(node: Node | undefined): string | undefined {
   if (node?.context !== false || node.tag !== TAG.oid) return undefined;
-  const { result } = asn1.fromBER(node.whole.slice());
+  const result = parsed(node.whole);
   return result instanceof asn1.ObjectIdentifier ? result.getValue() : undefined;
 }
 

@@ -2,7 +2,11 @@
 import { Sm2PrivateKey, Sm2PublicKey } from "../../../src/crypto/sm2.ts";
 import { CURVE, NOBLE, Point } from "../../../src/crypto/sm2_curve.ts";
 import { sm2Kernel } from "../../../src/crypto/sm2_wasm.ts";
+import { makeSigner, signerOf, writePrivateKey } from "../../../src/crypto/x509_issue.ts";
+import { readDerSignature, writeDerSignature } from "../../../src/wire/der_signature.ts";
 import { assert, assertEquals } from "../../assert.ts";
+import { OpenSsl } from "../../crypto/openssl.ts";
+import { needs } from "../../needs.ts";
 
 const { n } = CURVE;
 const KERNEL = sm2Kernel()!;
@@ -76,4 +80,33 @@ Deno.test("What the kernel signs noble verifies, and the other way round; a wron
       assertEquals(other.publicKey.verify(message, signature), false);
     }
   }
+});
+
+const CASES = 10_000;
+const PER_KEY = 100;
+const ID = new TextEncoder().encode("1234567812345678");
+
+Deno.test({
+  name: `${CASES} messages: what OpenSSL signs the kernel verifies, and the other way round`,
+  ...needs("libcrypto"),
+  fn() {
+    using openssl = new OpenSsl();
+    for (let turn = 0; turn < CASES / PER_KEY; turn += 1) {
+      const signer = makeSigner("sm2");
+      const own = Sm2PrivateKey.read(signer.secret(), KERNEL)!;
+      using other = openssl.sm2(writePrivateKey(signer), ID);
+      for (let index = 0; index < PER_KEY; index += 1) {
+        const message = crypto.getRandomValues(new Uint8Array(index));
+        const theirs = readDerSignature(other.sign(message), 32);
+        assert(theirs instanceof Uint8Array && own.publicKey.verify(message, theirs));
+        const ours = own.sign(message);
+        assert(other.verify(message, writeDerSignature(ours)));
+        if (index % 10 !== 0) continue;
+        ours[index % 64]! ^= 1;
+        assertEquals(own.publicKey.verify(message, ours), false);
+        assertEquals(other.verify(message, writeDerSignature(ours)), false);
+      }
+    }
+    assertEquals(signerOf("sm2", new Uint8Array(32)), undefined);
+  },
 });

@@ -3,6 +3,9 @@ import fc from "fast-check";
 import { hkdf, kdf2HmacSm3, kdf2Sm3 } from "../../../src/crypto/kdf.ts";
 import { HmacSm3, hmacSm3, Sm3, sm3 } from "../../../src/crypto/sm3.ts";
 import { assertEquals } from "../../assert.ts";
+import sm from "sm-crypto";
+import { OpenSsl } from "../../crypto/openssl.ts";
+import { needs } from "../../needs.ts";
 
 const text = (words: string) => new TextEncoder().encode(words);
 const from = (first: number, length: number) =>
@@ -96,4 +99,18 @@ Deno.test("Key derivation gives the known answers", () => {
     kdf2HmacSm3(secret, salt, 32, text("n")).toHex() === kdf2HmacSm3(secret, salt, 32).toHex(),
     false,
   );
+});
+
+Deno.test({
+  name: "10,000 messages have the digests that sm-crypto and OpenSSL give them",
+  ...needs("libcrypto"),
+  fn() {
+    using openssl = new OpenSsl();
+    for (let turn = 0; turn < 10_000; turn += 1) {
+      const message = crypto.getRandomValues(new Uint8Array(turn % 331));
+      const digest = sm3(message).toHex();
+      assertEquals(openssl.digest("sm3", message, 32).toHex(), digest);
+      assertEquals(sm.sm3([...message]), digest);
+    }
+  },
 });
