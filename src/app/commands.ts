@@ -6,6 +6,7 @@
 import type { Command } from "./command.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { decodeIec104Command } from "./commands/decode_iec104.ts";
+import { decodeCip22Command } from "./commands/decode_cip22.ts";
 import { decodeSrtCommand } from "./commands/decode_srt.ts";
 import {
   pointAuditCommand,
@@ -73,5 +74,6 @@ export const COMMANDS: readonly Command[] = [
   decodeIec104Command,
   decodeRelayCommand,
   decodeSrtCommand,
+  decodeCip22Command,
   completionCommand(() => COMMANDS),
 ];

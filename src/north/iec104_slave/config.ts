@@ -24,6 +24,7 @@ const GROUP = section({
   clients: list(network(), CLIENTS_MAX).optional().describe(
     "Addresses of the control centre's hosts; absent: whoever belongs to no other group",
   ),
+  forward: text().optional().describe("CSV file as below, of its own; absent: the listener's"),
 });
 
 /** One listener for control centres. */

@@ -13,10 +13,8 @@ import type { Cursor } from "../../points/journal_cursor.ts";
 import type { PointId, Sample } from "../../points/points.ts";
 import type { Config } from "./config.ts";
 import { Connection } from "./connection.ts";
-import { forwardAll, type ForwardingTable, readForwarding } from "./forwarding.ts";
+import { Tables } from "./tables.ts";
 
-/** Faults of the forwarding table that are logged at once. */
-const FAULTS_LOGGED = 20;
 /** Groups of mode each, by the address of their client; their cursors are durable. */
 const EACH_MAX = 256;
 
@@ -40,18 +38,15 @@ export async function run(ctx: Context, config: Config): Promise<void> {
 class Server {
   readonly #connections = new Set<Connection>();
   readonly #running = new Set<Promise<void>>();
-  #table!: ForwardingTable;
+  #tables!: Tables;
   /** Counters as they were when they were frozen; every group sees the same. */
   readonly #frozen = new Map<PointId, Sample>();
-  #tableVersion = -1;
-  #forwarding: string | undefined;
 
   constructor(readonly ctx: Context, readonly config: Config) {}
 
   async run(): Promise<void> {
     const { ctx, config } = this;
-    if (config.forward !== undefined) this.#forwarding = await ctx.files.read(config.forward);
-    this.#readTable();
+    this.#tables = await Tables.open(ctx, config);
     // What happens before a control centre connects for the first time is its business too.
     const groups = config.groups?.map(({ name }) => name) ?? [];
     for (const group of config.mode === "single" ? ["single"] : groups) this.#cursorOf(group);
@@ -139,7 +134,7 @@ class Server {
       cursor: this.#cursorOf(group),
       remote: `${remote.host}:${remote.port}`,
       frozen: this.#frozen,
-      table: () => this.#readTable(),
+      table: () => this.#tables.of(group),
       heldFor: (one) => this.#heldFor(one),
       starting: (one) => this.#starting(one),
     }, conn);
@@ -204,26 +199,6 @@ class Server {
       samples.push(sample(`group_${group}`, started));
     }
     ctx.points.publish(samples);
-  }
-
-  /** What is forwarded, read anew when the point table has changed. */
-  #readTable(): ForwardingTable {
-    const { points, log } = this.ctx;
-    if (points.tableVersion === this.#tableVersion) return this.#table;
-    this.#tableVersion = points.tableVersion;
-    if (this.#forwarding === undefined) {
-      this.#table = forwardAll(points.definitions(), this.config.stations);
-    } else {
-      const read = readForwarding(this.#forwarding, (point) => points.definition(point));
-      for (const fault of read.faults.slice(0, FAULTS_LOGGED)) {
-        log.warn("iec104.forward", `Forwarding table: ${fault}`);
-      }
-      this.#table = read.table;
-    }
-    log.info("iec104.forwarding", "Forwarding table was made", {
-      points: this.#table.entries.length,
-    });
-    return this.#table;
   }
 }
 

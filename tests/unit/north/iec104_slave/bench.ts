@@ -58,7 +58,10 @@ export class Bench implements AsyncDisposable {
   }
 
   /** Starts a listener; others may run beside it. */
-  start(config: Record<string, unknown> = {}, file?: string): void {
+  start(
+    config: Record<string, unknown> = {},
+    file: string | Readonly<Record<string, string>> = "",
+  ): void {
     const log = (code: string, message: string) => {
       this.codes.push(code);
       this.messages.push(message);
@@ -72,7 +75,9 @@ export class Bench implements AsyncDisposable {
       points: this.points,
       counters: this.counters,
       trace: () => 0,
-      files: { read: () => Promise.resolve(file ?? "") },
+      files: {
+        read: (path: string) => Promise.resolve(typeof file === "string" ? file : file[path] ?? ""),
+      },
       log: {
         trace: log,
         debug: log,
@@ -86,8 +91,8 @@ export class Bench implements AsyncDisposable {
     this.#ended.push(run(context, CONFIG.parse(config)));
   }
 
-  async dial(options: Partial<LinkOptions> = {}): Promise<Scada> {
-    const scada = await Scada.dial(this.net, this.clock, 2404, options);
+  async dial(options: Partial<LinkOptions> = {}, port = 2404): Promise<Scada> {
+    const scada = await Scada.dial(this.net, this.clock, port, options);
     await this.advance(1);
     return scada;
   }

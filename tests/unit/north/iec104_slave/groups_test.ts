@@ -157,3 +157,32 @@ Deno.test("What is wrong with groups and dead-bands is told", async () => {
     "Forwarding table: line 4: dead_band must not be negative, and -1 is",
   ]);
 });
+
+Deno.test("A group with a table of its own sees other addresses, types and groups than the rest", async () => {
+  await using bench = new Bench();
+  bench.define(...ROWS);
+  const files = {
+    "/listener.csv": "point\ngz_01.yx.101\ngz_01.yc.201\n",
+    "/own.csv": "point,coa,ioa,type,scale,dead_band\ngz_01.yc.201,7,9001,M_ME_TE_1,10,100\n",
+  };
+  bench.start({
+    mode: "groups",
+    forward: "/listener.csv",
+    groups: [{ name: "own", clients: ["127.0.0.1/32"], forward: "/own.csv" }],
+  }, files);
+  bench.start({ listen: "127.0.0.1:2405", forward: "/listener.csv" }, files);
+  await bench.advance(1);
+  const own = (await bench.dial()).start();
+  const rest = (await bench.dial({}, 2405)).start();
+  await bench.advance(1);
+  bench.publish("gz_01.yx.101", true);
+  for (const value of [1, 5, 12]) bench.publish("gz_01.yc.201", value);
+  await bench.advance(100);
+  assertEquals(own.values(), ["35 7 9001 10", "35 7 9001 120"]);
+  assertEquals(rest.values(), ["30 1 101 true", "36 1 201 1", "36 1 201 5", "36 1 201 12"]);
+  own.ask(TYPE.C_IC_NA_1, { kind: "interrogation", address: 0, qualifier: 20 }, 1);
+  own.ask(TYPE.C_IC_NA_1, { kind: "interrogation", address: 0, qualifier: 20 }, 7);
+  await bench.advance(100);
+  assertEquals(own.values(20), ["11 7 9001 120"]);
+  assertEquals(own.values(46).length, 1, "there is no CA 1 for it");
+});
