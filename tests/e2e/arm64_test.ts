@@ -47,6 +47,20 @@ Deno.test({
   },
 });
 
+// Goal: the kernels' vectors mean the same on the other processor.
+Deno.test({
+  name: "The ARM64 executable gives every known answer of SM2, SM3, SM4 and AES",
+  ...needs(...tools),
+  fn: async () => {
+    const { code, out } = await call("crypto", "selftest", "--json");
+    assertEquals(code, 0, out);
+    const trials = out.trim().split("\n").map((line) => JSON.parse(line));
+    const kernels = trials.filter(({ provider }) => provider === "WebAssembly");
+    assertEquals(kernels.map(({ algorithm }) => algorithm), ["sm4-ctr", "sm4-gcm", "sm2"]);
+    assert(kernels.every(({ state }) => state === "used" || state === "good"), out);
+  },
+});
+
 Deno.test({
   name: "The ARM64 executable runs the default configuration and serves /status",
   ...needs("root", "netns", "ip", "nsenter", ...tools),
