@@ -1,9 +1,11 @@
 /**
- * The curve of SM2 (GB/T 32918.5, 2) by noble, what SM2 needs of its arithmetic, and P-256.
+ * The curve of SM2 (GB/T 32918.5, 2) by noble, what SM2 needs of its arithmetic, P-256 and
+ * secp256k1.
  * @module
  */
 import { normalizeZ } from "@noble/curves/abstract/curve.js";
 import { p256 } from "@noble/curves/nist.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 
 /** y² = x³ + ax + b modulo p; the base point has the order n. */
@@ -72,4 +74,32 @@ export function makeP256(): { readonly secret: Uint8Array; readonly point: Uint8
 /** The public point of a secret number of P-256; undefined when it is none. */
 export function pointOfP256(secret: Uint8Array): Uint8Array | undefined {
   return p256.utils.isValidSecretKey(secret) ? p256.getPublicKey(secret, false) : undefined;
+}
+
+/**
+ * Whether r and s, 64 octets with the lower s, are an ECDSA signature on secp256k1 with SHA-256. It
+ * never throws.
+ */
+export function verifySecp256k1(
+  point: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    return secp256k1.verify(signature, message, point);
+  } catch (error) {
+    if (error instanceof Error) return false; // No point of the curve.
+    throw error;
+  }
+}
+
+/** An ECDSA signature on secp256k1 with SHA-256: r and s, 64 octets. */
+export function signSecp256k1(secret: Uint8Array, message: Uint8Array): Uint8Array {
+  return secp256k1.sign(message, secret);
+}
+
+/** A new secret number of secp256k1, and its compressed point. */
+export function makeSecp256k1(): { readonly secret: Uint8Array; readonly point: Uint8Array } {
+  const secret = secp256k1.utils.randomSecretKey();
+  return { secret, point: secp256k1.getPublicKey(secret, true) };
 }

@@ -6,10 +6,12 @@
  * | frames, with CRC-8/I-432-1 or the plain one, told apart; resynchronization | yes |
  * | elements (tag, length, value) and their numbers, which are ours | yes |
  * | keys of a session, sealed frames, window against replay | yes |
+ * | challenge and answer, signed with SM2 or on secp256k1 | yes |
  * | the state machine: every event in every state | yes |
  * | messages, versions 1.2 and 2.0, sessions | not yet |
  * @module
  */
+export * from "./auth.ts";
 export * from "./frame.ts";
 export * from "./pile_state.ts";
 export * from "./session_keys.ts";

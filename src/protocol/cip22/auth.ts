@@ -1,0 +1,97 @@
+/**
+ * How a pile shows who it is: it signs a challenge that is good once and for a while, its own name,
+ * the hash of the policy that it has, and a number that only rises.
+ * @module
+ */
+import { after, type Instant, type Millis, seconds } from "../../base/time.ts";
+import { Sm2PublicKey } from "../../crypto/sm2.ts";
+import { verifySecp256k1 } from "../../crypto/sm2_curve.ts";
+
+/** Octets of a challenge, and of a policy's hash. */
+export const CHALLENGE_SIZE = 32;
+/** How long a challenge is good. */
+export const CHALLENGE_WITHIN = seconds(30);
+
+/** The key of a pile, as it was enrolled. */
+export interface PileKey {
+  readonly signer: "secp256k1" | "sm2";
+  readonly point: Uint8Array;
+}
+
+/** A challenge that was given; it belongs to one connection. */
+export interface Challenge {
+  readonly octets: Uint8Array;
+  readonly policyHash: Uint8Array;
+  readonly until: Instant;
+  /** It has been answered, rightly or not. */
+  used: boolean;
+}
+
+/** What a pile answers: AUTH_RESP. */
+export interface AuthResponse {
+  readonly pile: string;
+  /** Strictly greater than the last one that was accepted. */
+  readonly sequence: bigint;
+  readonly policyHash: Uint8Array;
+  /** r and s, 64 octets. */
+  readonly signature: Uint8Array;
+}
+
+/** Why a pile is not believed. */
+export type AuthFault = "used" | "expired" | "policy" | "sequence" | "signature";
+
+/** Makes a challenge. @param random Fills octets with numbers that nobody can guess. */
+export function makeChallenge(
+  policyHash: Uint8Array,
+  now: Instant,
+  random: (octets: Uint8Array) => void,
+  within: Millis = CHALLENGE_WITHIN,
+): Challenge {
+  const octets = new Uint8Array(CHALLENGE_SIZE);
+  random(octets);
+  return { octets, policyHash, until: after(now, within), used: false };
+}
+
+/** What is signed: the challenge, the pile's name, the hash of its policy, the number (u64). */
+export function signedOctets(
+  challenge: Uint8Array,
+  { pile, policyHash, sequence }: Omit<AuthResponse, "signature">,
+): Uint8Array {
+  const name = new TextEncoder().encode(pile);
+  const octets = new Uint8Array(challenge.length + name.length + policyHash.length + 8);
+  octets.set(challenge);
+  octets.set(name, challenge.length);
+  octets.set(policyHash, challenge.length + name.length);
+  const at = octets.length - 8;
+  new DataView(octets.buffer).setBigUint64(at, BigInt.asUintN(64, sequence));
+  return octets;
+}
+
+/**
+ * Tries an answer. A challenge is good for one, whatever comes of it.
+ * @param last The last number that was accepted of this pile.
+ * @returns Undefined when the pile is believed.
+ */
+export function checkAuth(
+  challenge: Challenge,
+  response: AuthResponse,
+  key: PileKey,
+  last: bigint,
+  now: Instant,
+): AuthFault | undefined {
+  if (challenge.used) return "used";
+  challenge.used = true;
+  if (now >= challenge.until) return "expired";
+  if (!same(response.policyHash, challenge.policyHash)) return "policy";
+  const { sequence, signature } = response;
+  if (sequence <= last || sequence >= 1n << 64n) return "sequence";
+  const signed = signedOctets(challenge.octets, response);
+  const good = key.signer === "sm2"
+    ? Sm2PublicKey.read(key.point)?.verify(signed, signature) ?? false
+    : verifySecp256k1(key.point, signed, signature);
+  return good ? undefined : "signature";
+}
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((octet, at) => octet === other[at]);
+}
