@@ -8,11 +8,14 @@
  * | keys of a session, sealed frames, window against replay | yes |
  * | challenge and answer, signed with SM2 or on secp256k1 | yes |
  * | the state machine: every event in every state | yes |
- * | messages, versions 1.2 and 2.0, sessions | not yet |
+ * | messages in JSON of versions 1.2, 2.0 and others, the line of the version | yes |
+ * | messages in elements, sessions | not yet |
  * @module
  */
 export * from "./auth.ts";
+export * from "./envelope.ts";
 export * from "./frame.ts";
 export * from "./pile_state.ts";
 export * from "./session_keys.ts";
 export * from "./tlv.ts";
+export * from "./version_line.ts";
