@@ -7,6 +7,7 @@
  * | elements (tag, length, value) and their numbers, which are ours | yes |
  * | keys of a session, sealed frames, window against replay | yes |
  * | challenge and answer, signed with SM2 or on secp256k1 | yes |
+ * | heartbeats, and tries without end to connect | yes |
  * | the state machine: every event in every state | yes |
  * | messages in JSON of versions 1.2, 2.0 and others, the line of the version | yes |
  * | messages in elements, sessions | not yet |
@@ -15,6 +16,7 @@
 export * from "./auth.ts";
 export * from "./envelope.ts";
 export * from "./frame.ts";
+export * from "./keeper.ts";
 export * from "./pile_state.ts";
 export * from "./session_keys.ts";
 export * from "./tlv.ts";
