@@ -3,10 +3,7 @@
  * secp256k1.
  * @module
  */
-import { normalizeZ } from "@noble/curves/abstract/curve.js";
-import { p256 } from "@noble/curves/nist.js";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
+import { normalizeZ, p256, secp256k1, weierstrass } from "./noble_curves.ts";
 
 /** y² = x³ + ax + b modulo p; the base point has the order n. */
 export const CURVE = {

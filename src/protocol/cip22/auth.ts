@@ -86,10 +86,14 @@ export function checkAuth(
   const { sequence, signature } = response;
   if (sequence <= last || sequence >= 1n << 64n) return "sequence";
   const signed = signedOctets(challenge.octets, response);
-  const good = key.signer === "sm2"
+  return verifySigned(key, signed, signature) ? undefined : "signature";
+}
+
+/** Whether a pile has signed octets. */
+export function verifySigned(key: PileKey, signed: Uint8Array, signature: Uint8Array): boolean {
+  return key.signer === "sm2"
     ? Sm2PublicKey.read(key.point)?.verify(signed, signature) ?? false
     : verifySecp256k1(key.point, signed, signature);
-  return good ? undefined : "signature";
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

@@ -9,7 +9,7 @@
  * | challenge and answer, signed with SM2 or on secp256k1 | yes |
  * | heartbeats, and tries without end to connect | yes |
  * | the state machine: every event in every state | yes |
- * | battery telemetry, digests chained for each bike | yes |
+ * | battery telemetry, digests chained for each bike, their signatures tried together | yes |
  * | messages in JSON of versions 1.2, 2.0 and others, the line of the version | yes |
  * | messages in elements, sessions | not yet |
  * @module
@@ -20,6 +20,7 @@ export * from "./frame.ts";
 export * from "./keeper.ts";
 export * from "./pile_state.ts";
 export * from "./session_keys.ts";
+export * from "./telemetry_batch.ts";
 export * from "./telemetry_chain.ts";
 export * from "./tlv.ts";
 export * from "./version_line.ts";
