@@ -58,8 +58,6 @@ const AFFINE = 2 * SIZE;
 const ROW = 8;
 const VECTOR = 16;
 const MEMORY = 2 ** 18;
-/** Numbers for what is between. They begin at 0. */
-const TEMPS = 12;
 
 /** Where p has its bits, beside 2^256 and -1: limb, shift, sign. */
 const P_TERMS: readonly (readonly [number, number, 1 | -1])[] = [
@@ -208,10 +206,10 @@ const PLACES = { mul: 0, sqr: 1, add: 2, sub: 3, reduce: 4 } as const;
 class Formulas {
   constructor(readonly func: Func) {}
 
-  /** Of a temporary number. */
-  temp(index: number): Code {
-    if (index >= TEMPS) throw new Error("There are not so many places between");
-    return int(index * SIZE);
+  /** Places of numbers between; they begin at 0, where the host keeps room for twelve. */
+  get temps(): [Code, Code, Code, Code, Code, Code, Code, Code] {
+    const at = (index: number) => int(index * SIZE);
+    return [at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)];
   }
 
   mul(to: Code, one: Code, other: Code): void {
@@ -249,14 +247,7 @@ function double(): Func {
   const [x, y, z] = coordinates(point);
   const inside = new Func("", 0);
   const f = new Formulas(inside);
-  const [delta, gamma, beta, alpha, t, u] = [0, 1, 2, 3, 4, 5].map((at) => f.temp(at)) as [
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-  ];
+  const [delta, gamma, beta, alpha, t, u] = f.temps;
   f.sqr(delta, z);
   f.sqr(gamma, y);
   f.mul(beta, x, gamma);
@@ -292,14 +283,7 @@ function addAffine(): Func {
   const [x, y, z] = coordinates(point);
   const [x2, y2] = [other.get, add(other.get, int(SIZE))];
   const f = new Formulas(func);
-  const [zz, h, r, hh, hhh, v] = [0, 1, 2, 3, 4, 5].map((at) => f.temp(at)) as [
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-  ];
+  const [zz, h, r, hh, hhh, v] = f.temps;
   f.sqr(zz, z);
   f.mul(h, x2, zz);
   f.mul(zz, zz, z);
@@ -318,16 +302,7 @@ function addPoint(): Func {
   const [x, y, z] = coordinates(point);
   const [x2, y2, z2] = coordinates(other);
   const f = new Formulas(func);
-  const [zz, h, r, hh, hhh, v, x1, y1] = [0, 1, 2, 3, 4, 5, 6, 7].map((at) => f.temp(at)) as [
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-    Code,
-  ];
+  const [zz, h, r, hh, hhh, v, x1, y1] = f.temps;
   f.sqr(zz, z2);
   f.mul(x1, x, zz);
   f.mul(zz, zz, z2);

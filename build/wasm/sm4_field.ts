@@ -4,20 +4,11 @@
  * @module
  */
 
-const MODULUS = 0x1f5;
+import { sm4Affine as affine, sm4Product as product } from "../../src/crypto/sm4.ts";
+
 /** The affine map's constant. */
 const CONSTANT = 0xd3;
 const INFINITE = 0x80;
-
-function product(one: number, other: number): number {
-  let sum = 0;
-  for (let left = one, bits = other; bits > 0; bits >>= 1) {
-    if (bits & 1) sum ^= left;
-    left <<= 1;
-    if (left & 0x100) left ^= MODULUS;
-  }
-  return sum;
-}
 
 function power(base: number, exponent: number): number {
   let result = 1;
@@ -26,11 +17,6 @@ function power(base: number, exponent: number): number {
 }
 
 const inverse = (value: number) => power(value, 254);
-
-function affine(value: number): number {
-  const turned = (by: number) => (value << by | value >> (8 - by)) & 0xff;
-  return turned(0) ^ turned(1) ^ turned(3) ^ turned(6) ^ turned(7);
-}
 
 const all = Array.from({ length: 256 }, (_, value) => value);
 /** The subfield of 16 elements. */

@@ -3,6 +3,7 @@
  * leaves only one form of everything (X.690, 10 and 11); and written.
  * @module
  */
+import { concat } from "../base/octets.ts";
 import * as asn1 from "asn1js";
 
 /** An element. */
@@ -136,14 +137,7 @@ function element(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const octets: number[] = [];
   for (let left = length; left > 0; left = left >> 8) octets.unshift(left & 0xff);
   const head = length < 0x80 ? [length] : [0x80 + octets.length, ...octets];
-  const whole = new Uint8Array(1 + head.length + length);
-  whole.set([tag, ...head]);
-  let at = 1 + head.length;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concat([Uint8Array.of(tag, ...head), ...parts]);
 }
 
 function written(block: asn1.BaseBlock): Uint8Array {

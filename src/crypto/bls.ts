@@ -10,6 +10,7 @@
  * time cannot be measured closely. The gateway itself only verifies.
  * @module
  */
+import { concat } from "../base/octets.ts";
 import { bls12_381 } from "./noble_curves.ts";
 
 /** Octets of a secret key. */
@@ -115,10 +116,7 @@ function bisect(all: readonly Read[], refused: number[]): void {
 }
 
 function hash(publicKey: Uint8Array, message: Uint8Array): Signature {
-  const octets = new Uint8Array(publicKey.length + message.length);
-  octets.set(publicKey);
-  octets.set(message, publicKey.length);
-  return scheme.hash(octets, DOMAIN);
+  return scheme.hash(concat([publicKey, message]), DOMAIN);
 }
 
 /** Undefined for what is no point, is not of the right order, or is zero. */

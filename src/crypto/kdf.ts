@@ -3,6 +3,7 @@
  * GB/T 32918.4), and the function that the charging piles' specification calls KDF2-HMAC-SM3.
  * @module
  */
+import { concat } from "../base/octets.ts";
 import { BugError } from "../base/errors.ts";
 import { HmacSha256 } from "./sha256.ts";
 import { HmacSm3, Sm3, SM3_SIZE } from "./sm3.ts";
@@ -21,21 +22,10 @@ function mac(hash: HkdfHash, key: Uint8Array, parts: readonly Uint8Array[]): Uin
     one.finish(target);
     return target;
   }
-  const whole = joined(parts);
+  const whole = concat(parts);
   new HmacSha256(key).sign(whole, 0, whole.length, target, 0, 32);
   whole.fill(0);
   return target;
-}
-
-/** Octets one after the other. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** HKDF-Extract. RFC 5869, 2.2 */

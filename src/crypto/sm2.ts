@@ -4,6 +4,7 @@
  * the order with big numbers.
  * @module
  */
+import { concat } from "../base/octets.ts";
 import { BugError } from "../base/errors.ts";
 import { kdf2Sm3 } from "./kdf.ts";
 import { CURVE, type CurvePoint, NOBLE, Point, type Sm2Arithmetic } from "./sm2_curve.ts";
@@ -223,7 +224,7 @@ export class Sm2PrivateKey {
     const mine = this.publicKey;
     const [first, second] = role === "initiator" ? [mine, other.key] : [other.key, mine];
     const info = [first.identity(ids.initiator), second.identity(ids.responder)] as const;
-    return kdf2Sm3(joined(octetsOf(x), octetsOf(y), ...info), length);
+    return kdf2Sm3(concat([octetsOf(x), octetsOf(y), ...info]), length);
   }
 
   /** Opens what {@linkcode sm2Encrypt} has made. @returns Undefined when it was not made for this key. */
@@ -263,18 +264,8 @@ export class Sm2PrivateKey {
 /** 2^w of the key exchange, w = 127. */
 const HALF = 1n << 127n;
 
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 function masked(text: Uint8Array, x: Uint8Array, y: Uint8Array): Uint8Array {
-  const mask = kdf2Sm3(joined(x, y), text.length);
+  const mask = kdf2Sm3(concat([x, y]), text.length);
   return text.map((octet, index) => octet ^ mask[index]!);
 }
 
@@ -299,6 +290,6 @@ export function sm2Encrypt(
     using hash = new Sm3().update(left).update(text).update(right);
     const check = hash.digest();
     const parts = order === "C1C3C2" ? [check, hidden] : [hidden, check];
-    return joined(once.publicKey.octets(), ...parts);
+    return concat([once.publicKey.octets(), ...parts]);
   }
 }

@@ -13,7 +13,8 @@ const ROUNDS = 32;
 /** The field of the S-box: x^8 + x^7 + x^6 + x^5 + x^4 + x^2 + 1. */
 const MODULUS = 0x1f5;
 
-function product(one: number, other: number): number {
+/** The product of two elements of that field. */
+export function sm4Product(one: number, other: number): number {
   let sum = 0;
   for (let left = one, bits = other; bits > 0; bits >>= 1) {
     if (bits & 1) sum ^= left;
@@ -24,17 +25,17 @@ function product(one: number, other: number): number {
 }
 
 /** Multiplication by the matrix whose rows are 0xd3 turned: bits 0, 1, 3, 6, 7 summed. */
-function affine(value: number): number {
+export function sm4Affine(value: number): number {
   const turned = (by: number) => (value << by | value >> (8 - by)) & 0xff;
   return turned(0) ^ turned(1) ^ turned(3) ^ turned(6) ^ turned(7);
 }
 
 /** Computed and not copied: an inverse in the field between two affine maps. */
 export const SM4_SBOX: Uint8Array = Uint8Array.from({ length: 256 }, (_, x) => {
-  const value = affine(x) ^ 0xd3;
+  const value = sm4Affine(x) ^ 0xd3;
   let inverse = 1;
-  for (let power = 0; power < 254; power += 1) inverse = product(inverse, value);
-  return affine(value === 0 ? 0 : inverse) ^ 0xd3;
+  for (let power = 0; power < 254; power += 1) inverse = sm4Product(inverse, value);
+  return sm4Affine(value === 0 ? 0 : inverse) ^ 0xd3;
 });
 
 function turn(word: number, by: number): number {

@@ -3,6 +3,7 @@
  * first can be believed. The results are those of the piles' specification, with a reason.
  * @module
  */
+import { sameOctets } from "../base/octets.ts";
 import { type Algorithms } from "./providers.ts";
 import { verifyP256 } from "./sm2_curve.ts";
 import { Sm2PublicKey } from "./sm2.ts";
@@ -69,7 +70,7 @@ export function isSignedBy(
 export function verifyChain(device: Certificate, options: ChainOptions): ChainResult {
   const { authorities, root, lists, at, sm2 } = options;
   if (!device.signature) return result("deviceSignature", "its signature cannot be read");
-  const issuers = authorities.filter(({ subject }) => same(subject, device.issuer));
+  const issuers = authorities.filter(({ subject }) => sameOctets(subject, device.issuer));
   if (issuers.length === 0) return result("authorityWrong", "its authority is not known");
   const withKey = issuers.filter(({ key }) => key !== undefined);
   if (withKey.length === 0) return result("authorityKey", "the authority's key cannot be read");
@@ -86,10 +87,6 @@ export function verifyChain(device: Certificate, options: ChainOptions): ChainRe
 
 function result(code: keyof typeof CHAIN, why: string): ChainResult {
   return { code: CHAIN[code], why };
-}
-
-function same(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((octet, index) => octet === other[index]);
 }
 
 function notValid(
@@ -121,7 +118,7 @@ function revocation(
   who: string,
 ): string | undefined {
   for (const list of lists) {
-    if (!same(list.issuer, issuer) || !isSignedBy(list, key, sm2)) continue;
+    if (!sameOctets(list.issuer, issuer) || !isSignedBy(list, key, sm2)) continue;
     const date = list.revoked.get(serial);
     if (date !== undefined) return `${who} was revoked on ${new Date(date).toISOString()}`;
     if (list.nextUpdate !== undefined && list.nextUpdate < at) {

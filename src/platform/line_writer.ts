@@ -3,6 +3,7 @@
  * that is slow or a disk that is full costs lines, which are counted, and never holds anybody up.
  * @module
  */
+import { concat } from "../base/octets.ts";
 import type { Millis } from "../base/time.ts";
 
 /** Most octets that wait to be written. */
@@ -49,7 +50,7 @@ export class LineWriter {
     while (this.#queue.length > 0) {
       const lines = this.#take();
       try {
-        await this.target.write(join(lines));
+        await this.target.write(lines.length === 1 ? lines[0]! : concat(lines));
         this.fault = undefined;
       } catch (error) {
         // The log cannot be logged; /status shows both.
@@ -67,17 +68,6 @@ export class LineWriter {
     this.#queued -= size;
     return this.#queue.splice(0, count);
   }
-}
-
-function join(lines: readonly Uint8Array[]): Uint8Array {
-  if (lines.length === 1) return lines[0]!;
-  const all = new Uint8Array(lines.reduce((sum, line) => sum + line.length, 0));
-  let at = 0;
-  for (const line of lines) {
-    all.set(line, at);
-    at += line.length;
-  }
-  return all;
 }
 
 /** stdout of this process. */

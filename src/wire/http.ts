@@ -4,6 +4,7 @@
  * trailers that mean anything, and every coding but `chunked`.
  * @module
  */
+import { concat } from "../base/octets.ts";
 
 /** Most octets of the request line and the header lines together. */
 export const HEAD_MAX = 16 * 1024;
@@ -90,7 +91,10 @@ export class HttpReader {
     const fault = this.#length < 0 ? this.#readChunks() : this.#readSized();
     if (fault === "more") return undefined;
     if (fault) return fault;
-    const request = { head: this.#head, body: concat(this.#body, this.#bodySize) };
+    const request = {
+      head: this.#head,
+      body: this.#body.length === 1 ? this.#body[0]! : concat(this.#body),
+    };
     this.#head = undefined;
     this.#body = [];
     this.#bodySize = 0;
@@ -248,17 +252,6 @@ function tooLarge(): HttpFault {
 
 function bodyTooLarge(): HttpFault {
   return fault(413, `Body is larger than ${BODY_MAX} octets`);
-}
-
-function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 const REASONS: Readonly<Record<number, string>> = {

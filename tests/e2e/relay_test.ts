@@ -2,6 +2,7 @@
  * The stream relay as its peers meet it: the packed executable on loopback, and raw sockets that
  * write what the protocol says. Nothing here knows busbar's code.
  */
+import { sameOctets } from "../../src/base/octets.ts";
 import { assert, assertEquals } from "../assert.ts";
 import { executable } from "./harness.ts";
 import { needs } from "../needs.ts";
@@ -19,10 +20,6 @@ import {
 
 function pattern(size: number, from = 0): Uint8Array {
   return Uint8Array.from({ length: size }, (_, at) => (from + at) * 7 % 251);
-}
-
-function same(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((octet, at) => octet === other[at]);
 }
 
 function utf8(text: string): Uint8Array {
@@ -43,7 +40,7 @@ Deno.test("A client and a server meet; octets, ends and early data come through 
     await writeAll(ends.server, pattern(3_000_000));
     ends.server.close();
     const answered = await readToEnd(ends.client);
-    assertEquals([same(answered.octets, pattern(3_000_000)), answered.how], [true, "end"]);
+    assertEquals([sameOctets(answered.octets, pattern(3_000_000)), answered.how], [true, "end"]);
     ends.client.close();
     await relay.until("the port is idle", async () => {
       return (await relay.status()).port_state.zmq.idle === 4;
@@ -66,7 +63,7 @@ Deno.test("A client and a server meet; octets, ends and early data come through 
     await new Promise((resolve) => setTimeout(resolve, 300));
     const far = await greet(other, "server");
     const { octets } = await readToEnd(far);
-    assertEquals(same(octets, early), true);
+    assertEquals(sameOctets(octets, early), true);
     for (const one of [conn, far]) one.close();
   });
 
@@ -298,7 +295,7 @@ Deno.test("Floods, and peers that never read, cost nobody else anything", async 
     }
     if (times % 20 === 0) {
       await writeAll(good.client, pattern(1000, times));
-      assertEquals(same(await readExactly(good.server, 1000), pattern(1000, times)), true);
+      assertEquals(sameOctets(await readExactly(good.server, 1000), pattern(1000, times)), true);
     }
   }
   assertEquals((await relay.status()).services.stream_relay.counters.sessions, 2);
@@ -349,7 +346,7 @@ async function secureRelay(): Promise<void> {
   };
   const ends = [await secure(grant, "client"), await secure(other, "server")] as const;
   await writeAll(ends[0], pattern(300_000));
-  assertEquals(same(await readExactly(ends[1], 300_000), pattern(300_000)), true);
+  assertEquals(sameOctets(await readExactly(ends[1], 300_000), pattern(300_000)), true);
   await writeAll(ends[1], utf8("back"));
   assertEquals(await readExactly(ends[0], 4), utf8("back"));
   await ends[0].closeWrite();

@@ -2,6 +2,7 @@
  * SRT as its peers meet it: the packed executable's relay and its own tool, against libsrt's tool
  * and ffmpeg.
  */
+import { sameOctets } from "../../src/base/octets.ts";
 import { assert, assertEquals } from "../assert.ts";
 import { needs } from "../needs.ts";
 import { freePorts, RelayProcess } from "../relay/busbar.ts";
@@ -16,10 +17,6 @@ const PASSPHRASE = "correct-horse-battery";
 
 function pattern(messages: number): Uint8Array {
   return Uint8Array.from({ length: messages * MESSAGE }, (_, at) => at * 31 % 253);
-}
-
-function same(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((octet, at) => octet === other[at]);
 }
 
 /** busbar's own tool. */
@@ -96,7 +93,7 @@ Deno.test("A file goes through the relay whole by a reliable session, and the re
   const sink = transmit(uri("s1"), `file://${folder}/out`);
   const source = transmit(`file://${folder}/in`, uri("c1"));
   assertEquals((await wordsOf(source)).code, 0);
-  assertEquals(same(await fileOf(`${folder}/out`, octets.length, "out"), octets), true);
+  assertEquals(sameOctets(await fileOf(`${folder}/out`, octets.length, "out"), octets), true);
   assertEquals((await wordsOf(sink)).code, 0, "it ends with its source");
   await relay.until("the session has ended", async () => {
     return await relay.counter("srt_sessions_ended") === 1;
@@ -131,7 +128,7 @@ Deno.test("The hello line as a first message, both kinds of ends, and who has no
     await writer.write(octets.subarray(from, from + MESSAGE));
   }
   const came = await fileOf(`${folder}/out`, octets.length, "out");
-  assertEquals(same(came, octets), true, "the line is not part of it");
+  assertEquals(sameOctets(came, octets), true, "the line is not part of it");
   const late = await wordsOf(transmit(`${at}?streamid=#!::s=${grant.session_id},u=c1`, "-"));
   assertEquals(late.code, 0, "closed by the relay, which is an end");
   assertEquals(await relay.counter("srt_port_occupied"), 1);
@@ -196,7 +193,7 @@ async function callsBothWays(keys: string): Promise<void> {
   const end = await pour(source.stdin);
   // What libsrt's tool has not read when the connection ends is lost, and it writes by the page.
   await end.write(new Uint8Array(8 * MESSAGE));
-  assertEquals(same(await heard, octets), true, "busbar to libsrt");
+  assertEquals(sameOctets(await heard, octets), true, "busbar to libsrt");
   await end.close();
   assertEquals((await wordsOf(source)).code, 0);
   stop(sink); // It may have ended with its connection, or wait for the next.
@@ -218,7 +215,7 @@ async function callsBothWays(keys: string): Promise<void> {
   for (let text = ""; !text.includes('"connected":true');) text += (await told.read()).value ?? "";
   const writer = await pour(theirs.stdin);
   const came = await fileOf(`${folder}/out`, octets.length, "libsrt to busbar");
-  assertEquals(same(came, octets), true, "libsrt to busbar");
+  assertEquals(sameOctets(came, octets), true, "libsrt to busbar");
   stop(theirs);
   await theirs.status;
   ours.kill("SIGTERM");

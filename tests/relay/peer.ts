@@ -3,6 +3,7 @@
  * a hello line. It knows nothing of busbar's code.
  * @module
  */
+import { concat } from "../../src/base/octets.ts";
 
 /** Any message. */
 export interface Message {
@@ -177,23 +178,16 @@ export async function readToEnd(
 ): Promise<{ readonly octets: Uint8Array; readonly how: "end" | "reset" }> {
   const parts: Uint8Array[] = [];
   const chunk = new Uint8Array(65_536);
-  const joined = () => {
-    const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
-  };
   try {
     for (;;) {
       const count = await conn.read(chunk);
-      if (count === null) return { octets: joined(), how: "end" };
+      if (count === null) return { octets: concat(parts), how: "end" };
       parts.push(chunk.slice(0, count));
     }
   } catch (error) {
-    if (error instanceof Deno.errors.ConnectionReset) return { octets: joined(), how: "reset" };
+    if (error instanceof Deno.errors.ConnectionReset) {
+      return { octets: concat(parts), how: "reset" };
+    }
     throw error;
   }
 }

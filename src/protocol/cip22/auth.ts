@@ -3,6 +3,7 @@
  * the hash of the policy that it has, and a number that only rises.
  * @module
  */
+import { concat, sameOctets } from "../../base/octets.ts";
 import { after, type Instant, type Millis, seconds } from "../../base/time.ts";
 import { Sm2PublicKey } from "../../crypto/sm2.ts";
 import { verifySecp256k1 } from "../../crypto/sm2_curve.ts";
@@ -57,14 +58,9 @@ export function signedOctets(
   challenge: Uint8Array,
   { pile, policyHash, sequence }: Omit<AuthResponse, "signature">,
 ): Uint8Array {
-  const name = new TextEncoder().encode(pile);
-  const octets = new Uint8Array(challenge.length + name.length + policyHash.length + 8);
-  octets.set(challenge);
-  octets.set(name, challenge.length);
-  octets.set(policyHash, challenge.length + name.length);
-  const at = octets.length - 8;
-  new DataView(octets.buffer).setBigUint64(at, BigInt.asUintN(64, sequence));
-  return octets;
+  const number = new Uint8Array(8);
+  new DataView(number.buffer).setBigUint64(0, BigInt.asUintN(64, sequence));
+  return concat([challenge, new TextEncoder().encode(pile), policyHash, number]);
 }
 
 /**
@@ -82,7 +78,7 @@ export function checkAuth(
   if (challenge.used) return "used";
   challenge.used = true;
   if (now >= challenge.until) return "expired";
-  if (!same(response.policyHash, challenge.policyHash)) return "policy";
+  if (!sameOctets(response.policyHash, challenge.policyHash)) return "policy";
   const { sequence, signature } = response;
   if (sequence <= last || sequence >= 1n << 64n) return "sequence";
   const signed = signedOctets(challenge.octets, response);
@@ -94,8 +90,4 @@ export function verifySigned(key: PileKey, signed: Uint8Array, signature: Uint8A
   return key.signer === "sm2"
     ? Sm2PublicKey.read(key.point)?.verify(signed, signature) ?? false
     : verifySecp256k1(key.point, signed, signature);
-}
-
-function same(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((octet, at) => octet === other[at]);
 }

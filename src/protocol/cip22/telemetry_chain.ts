@@ -3,6 +3,7 @@
  * can neither be changed, left out nor moved without all later digests being others.
  * @module
  */
+import { sameOctets } from "../../base/octets.ts";
 import { sha3, SHA3_SIZE } from "../../crypto/sha3.ts";
 
 /** Before the first report of a bike. */
@@ -68,7 +69,7 @@ export class TelemetryChain {
     if (!bikeOctets(report.bike)) return { kind: "bike" };
     if (report.time <= this.#time) return { kind: "time" };
     const expected = chainDigest(this.#digest, report);
-    if (digest.length !== SHA3_SIZE || expected.some((octet, at) => octet !== digest[at])) {
+    if (!sameOctets(expected, digest)) {
       return { kind: "digest" };
     }
     this.#digest = expected;

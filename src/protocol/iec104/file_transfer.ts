@@ -3,6 +3,7 @@
  * with its checksum (IEC 60870-5-101, 7.4.11). Pure: ASDUs in, ASDUs out.
  * @module
  */
+import { concat } from "../../base/octets.ts";
 import { type Asdu, asdu, capacityOf } from "./asdu.ts";
 import { ASDU_MAX, CAUSE, type Profile, PROFILE_104, TYPE } from "./constants.ts";
 import type { InformationObject } from "./objects.ts";
@@ -200,16 +201,6 @@ function refused(why: string): FileStep & { end: { refused: string } } {
 
 function sends(...send: Asdu[]): FileStep {
   return { send };
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** A file that a station has. */
