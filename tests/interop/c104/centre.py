@@ -4,7 +4,10 @@ Arguments: port, and for TLS a folder of certificates. What it receives is told 
 standard input are commands: address, type, value. It ends with its standard input.
 """
 import json
+import os
 import sys
+import threading
+import time
 
 import c104
 
@@ -21,7 +24,8 @@ station = connection.add_station(common_address=1)
 
 
 def tell(what, **fields):
-    print(json.dumps({"what": what, **fields}), flush=True)
+    # One write for a line: callbacks come on threads of their own.
+    os.write(1, (json.dumps({"what": what, **fields}) + "\n").encode())
 
 
 def on_receive(point: c104.Point, previous_info: c104.Information, message: c104.IncomingMessage) -> c104.ResponseState:
@@ -42,7 +46,21 @@ def on_unexpected(connection: c104.Connection, message: c104.IncomingMessage, ca
 
 client.on_new_point(callable=on_new_point)
 connection.on_unexpected_message(callable=on_unexpected)
+
+
+def keep_started():
+    """Ask for STARTDT where c104 forgot to: one connection of ten stays muted after it was made."""
+    muted = 0
+    while True:
+        time.sleep(0.2)
+        muted = muted + 1 if connection.state == c104.ConnectionState.OPEN_MUTED else 0
+        if muted >= 3:
+            connection.unmute()
+            muted = 0
+
+
 client.start()
+threading.Thread(target=keep_started, daemon=True).start()
 tell("ready")
 commands = {}
 for line in sys.stdin:
