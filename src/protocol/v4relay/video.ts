@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { crc32 } from "../../base/crc32.ts";
 import type { Malformed } from "../../base/errors.ts";
 import { malformed } from "../../wire/ber.ts";
 
@@ -27,14 +28,6 @@ export const VIDEO_PAYLOAD_MAX = 32 * 1024 * 1024;
 const MAGIC = 0x56345654;
 const VERSION = 1;
 const TYPES = ["data", "echo", "ping", "pong"] as const;
-const CRC_POLYNOMIAL = 0xedb88320;
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
-  let crc = index;
-  for (let bit = 0; bit < 8; bit += 1) {
-    crc = (crc & 1) !== 0 ? (crc >>> 1) ^ CRC_POLYNOMIAL : crc >>> 1;
-  }
-  return crc >>> 0;
-});
 
 /** One frame. */
 export interface VideoFrame {
@@ -135,13 +128,4 @@ export class VideoReader {
     else this.#parts.shift();
     return first.subarray(0, count);
   }
-}
-
-/** CRC-32 as IEEE 802.3 has it. */
-export function crc32(octets: Uint8Array): number {
-  let crc = 0xffff_ffff;
-  for (let index = 0; index < octets.length; index += 1) {
-    crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ octets[index]!) & 0xff]!;
-  }
-  return (crc ^ 0xffff_ffff) >>> 0;
 }
