@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ["base", "wire", "crypto", "protocol"],
   platform: ["base", "wire", "platform"],
   points: ["base", "points"],
-  kernel: ["base", "wire", "platform", "points", "kernel"],
+  kernel: ["base", "wire", "crypto", "platform", "points", "kernel"],
   south: ["base", "wire", "crypto", "protocol", "platform", "points", "kernel", "south"],
   north: ["base", "wire", "crypto", "protocol", "platform", "points", "kernel", "north"],
   relay: ["base", "wire", "crypto", "protocol", "platform", "kernel", "relay"],

@@ -8,6 +8,7 @@ import { sm3 } from "../crypto/sm3.ts";
 import { Sm4 } from "../crypto/sm4.ts";
 import { sm4Ctr } from "../crypto/sm4_modes.ts";
 import { hasSm4Kernel, Sm4WasmGcm } from "../crypto/sm4_wasm.ts";
+import type { Cryptography } from "../kernel/module.ts";
 import { AesGcm } from "./aes_gcm.ts";
 import { SystemCrypto } from "../platform/linux/libcrypto_evp.ts";
 
@@ -72,4 +73,13 @@ function sm2Tools(arithmetic: Sm2Arithmetic | undefined): Sm2Tools | undefined {
 /** The implementations of this process. */
 export function systemProviders(wrong?: (trial: Trial) => void): Providers {
   return new Providers(cryptoCandidates(), () => performance.now(), wrong);
+}
+
+/** What services may use of them; each algorithm is tried when it is first asked for. */
+export function systemCryptography(): Cryptography {
+  const providers = systemProviders();
+  return {
+    get: (algorithm) => providers.get(algorithm),
+    random: (octets) => void crypto.getRandomValues(octets as Uint8Array<ArrayBuffer>),
+  };
 }

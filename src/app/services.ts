@@ -8,6 +8,7 @@ import type { Random } from "../base/random.ts";
 import type { ServiceConfig } from "../kernel/config.ts";
 import type { LogHub } from "../kernel/log.ts";
 import type {
+  Cryptography,
   Health,
   HotSample,
   Neighbors,
@@ -33,6 +34,7 @@ export interface Surroundings {
   readonly files: Files;
   readonly programs: Programs;
   readonly usage: Usage;
+  readonly crypto: Cryptography;
   readonly neighbors: Neighbors;
   readonly points: Points;
   readonly authority: Authority;

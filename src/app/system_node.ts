@@ -5,6 +5,7 @@ import { SYSTEM_NET } from "../platform/net.ts";
 import { SYSTEM_PROGRAMS } from "../platform/programs.ts";
 import { SYSTEM_USAGE } from "../platform/usage.ts";
 import { SINGLE_NODE } from "../points/authority.ts";
+import { systemCryptography } from "./crypto_candidates.ts";
 import { Node, type NodeOptions } from "./node.ts";
 import { openPointPlane } from "./point_plane.ts";
 import { SYSTEM_THREADS } from "./threads.ts";
@@ -41,6 +42,7 @@ export async function startSystemNode(
         files: SYSTEM_FILES,
         programs: SYSTEM_PROGRAMS,
         usage: SYSTEM_USAGE,
+        crypto: systemCryptography(),
         points: plane.points,
         authority: SINGLE_NODE,
         threads: SYSTEM_THREADS,

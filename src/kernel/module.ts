@@ -5,6 +5,7 @@
 import type { Counters } from "../base/counters.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { Algorithm, Algorithms } from "../crypto/providers.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { HotPlatform, Pollable } from "../platform/hot.ts";
 import type { Files, Net, Programs, Usage } from "../platform/ports.ts";
@@ -19,6 +20,14 @@ export type TraceDepth = 0 | 1 | 2 | 3;
 
 /** How a service fares by its own word. */
 export type Health = "up" | "degraded";
+
+/** The algorithms of this machine: of each the implementation that was tried, and is used. */
+export interface Cryptography {
+  /** @throws BugError when none gives the known answers. */
+  get<Name extends Algorithm>(algorithm: Name): Algorithms[Name];
+  /** Fills octets with numbers that nobody can guess. */
+  random(octets: Uint8Array): void;
+}
 
 /** Something only one service can hold. Two claims on the same thing are a configuration error. */
 export type Claim =
@@ -55,6 +64,7 @@ export interface Context extends ServiceContext {
   readonly files: Files;
   readonly programs: Programs;
   readonly usage: Usage;
+  readonly crypto: Cryptography;
   readonly neighbors: Neighbors;
   readonly points: Points;
   readonly authority: Authority;

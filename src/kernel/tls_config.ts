@@ -8,8 +8,7 @@ import { choice, type Infer, list, section, text } from "./schema.ts";
 
 const PEERS_MAX = 64;
 
-/** The section. */
-export const MUTUAL_TLS = section({
+const FIELDS = {
   certificate: text().describe("PEM file of our certificate and its chain")
     .meta({ example: "/etc/busbar/104.pem" }),
   key: text().describe("PEM file of its key").meta({ example: "/etc/busbar/104.key" }),
@@ -19,9 +18,16 @@ export const MUTUAL_TLS = section({
     "Names or SHA-256 fingerprints of certificates that are taken; absent: who is dialled must " +
       "have its name or address in it, and whoever connects any one of the authority",
   ).meta({ example: ["rtu-gz-01"] }),
+};
+
+/** The section. */
+export const MUTUAL_TLS = section({
+  ...FIELDS,
   least: choice(["1.2", "1.3"]).default("1.2").describe("Oldest version that is spoken"),
 });
-type MutualTls = Infer<typeof MUTUAL_TLS>;
+/** The same where nothing older than TLS 1.3 is spoken. */
+export const MUTUAL_TLS_13 = section(FIELDS);
+type MutualTls = Infer<typeof MUTUAL_TLS_13> & { readonly least?: TlsVersion };
 
 /** What was configured, with the files read. */
 export interface MutualIdentity extends TlsIdentity {
@@ -39,7 +45,7 @@ export async function readMutualTls(files: Files, config: MutualTls): Promise<Mu
   return {
     certificate: await read("certificate"),
     key: await read("key"),
-    least: config.least,
+    least: config.least ?? "1.3",
     trust: { authority: await read("authority"), peers: config.peers },
   };
 }

@@ -14,6 +14,19 @@ export const SYSTEM_FILES: Files = {
     }
   },
 
+  async octets(path, most) {
+    try {
+      const { size } = await Deno.stat(path);
+      if (size <= most) return await Deno.readFile(path);
+    } catch (error) {
+      throw new OsError("os.file", `Cannot read ${path}: ${describe(error)}`, {
+        errno: errnoOf(error),
+      }, { cause: error });
+    }
+    const what = `Cannot read ${path}: it is longer than ${most} octets`;
+    throw new OsError("os.file", what, { errno: "EFBIG" });
+  },
+
   async replace(path, text) {
     // Beside the file, for only within a file system is a rename one step.
     const draft = `${path}.new`;

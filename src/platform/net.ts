@@ -1,6 +1,8 @@
 /** TCP of this machine, as the port that services see. */
 import { LinkDownError, OsError } from "../base/errors.ts";
 import type { ByteConn } from "./drive.ts";
+import { dialHttp2 } from "./http2_client.ts";
+import { listenHttp2 } from "./http2_server.ts";
 import type { AcceptedConn, Endpoint, Listener, Net, TlsClient, TlsServer } from "./ports.ts";
 import { dialTls, listenTls } from "./tls.ts";
 
@@ -44,6 +46,9 @@ export const SYSTEM_NET: Net = {
       );
     }
   },
+
+  dialHttp2,
+  listenHttp2,
 };
 
 class TcpConn implements ByteConn {

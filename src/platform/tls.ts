@@ -5,12 +5,14 @@
  * library beneath has none. RFC 8446, RFC 5246; IEC 62351-3 for telecontrol
  * @module
  */
+import type { Server as TcpServer } from "node:net";
 import {
   checkServerIdentity,
   connect,
   createServer,
   type PeerCertificate,
   type Server,
+  type TlsOptions,
   type TLSSocket,
 } from "node:tls";
 import { LinkDownError, OsError } from "../base/errors.ts";
@@ -43,8 +45,22 @@ const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 export async function dialTls(
   to: Endpoint,
   signal: AbortSignal,
-  { certificate, key, least, server }: TlsClient,
+  client: TlsClient,
 ): Promise<ByteConn> {
+  return new TlsConn(await connectTls(to, signal, client));
+}
+
+/**
+ * The socket of {@linkcode dialTls} itself, for what else speaks by TLS.
+ * @param protocols Names of ALPN to offer; what was agreed is the socket's `alpnProtocol`. RFC 7301
+ * @throws LinkDownError when the server cannot be reached, is not believed, or `signal` aborts.
+ */
+export async function connectTls(
+  to: Endpoint,
+  signal: AbortSignal,
+  { certificate, key, least, server }: TlsClient,
+  protocols: readonly string[] = [],
+): Promise<TLSSocket> {
   const done = Promise.withResolvers<void>();
   const gone = () => done.reject(new Error("ended before it was established"));
   let socket: TLSSocket | undefined;
@@ -57,6 +73,7 @@ export async function dialTls(
       key,
       ca: authorities(server),
       minVersion: VERSIONS[least],
+      ...(protocols.length > 0 ? { ALPNProtocols: [...protocols] } : {}),
       checkServerIdentity: (host, shown) => {
         const { peers } = server;
         if (!peers) return checkServerIdentity(host, shown);
@@ -69,7 +86,7 @@ export async function dialTls(
     signal.addEventListener("abort", gone, { once: true });
     await done.promise;
     socket.setNoDelay(true);
-    return new TlsConn(socket);
+    return socket;
   } catch (error) {
     socket?.on("error", () => {}); // What comes after the first error says nothing new.
     socket?.destroy();
@@ -89,12 +106,17 @@ function authorities({ authority }: TlsTrust): string[] {
 
 /** Whether a certificate has one of the names or fingerprints. */
 function isOneOf(shown: PeerCertificate, peers: readonly string[]): boolean {
+  const fingerprint = plainHex(shown.fingerprint256);
+  const names = new Set(namesOf(shown).map((name) => name.toLowerCase()));
+  return peers.some((peer) => names.has(peer.toLowerCase()) || plainHex(peer) === fingerprint);
+}
+
+/** The common name and the alternative names of a certificate. */
+function namesOf(shown: PeerCertificate): string[] {
   const alternative = (shown.subjectaltname ?? "").split(", ").map((one) =>
     one.slice(one.indexOf(":") + 1)
   );
-  const fingerprint = plainHex(shown.fingerprint256);
-  const names = new Set([nameOf(shown), ...alternative].map((name) => name.toLowerCase()));
-  return peers.some((peer) => names.has(peer.toLowerCase()) || plainHex(peer) === fingerprint);
+  return [nameOf(shown), ...alternative].filter((name) => name !== "");
 }
 
 function plainHex(text: string): string {
@@ -107,21 +129,36 @@ function nameOf({ subject }: PeerCertificate): string {
 
 /** @throws OsError when the address cannot be bound, or the certificate and key do not fit. */
 export async function listenTls(on: Endpoint, options: TlsServer): Promise<Listener> {
+  const server = tlsServer(options, { allowHalfOpen: true });
+  const listener = new TlsListener(server, options);
+  await bind(server, on, "tls.listen");
+  return listener;
+}
+
+/**
+ * A server that is not bound, with the versions and the trust of `options`; who it takes is still
+ * to be asked by {@linkcode unwanted}.
+ * @throws OsError when the certificate and key do not fit.
+ */
+export function tlsServer(options: TlsServer, more: TlsOptions): Server {
   const { certificate, key, clients, least = "1.3" } = options;
-  let server: Server;
   try {
-    server = createServer({
+    return createServer({
       cert: certificate,
       key,
       minVersion: VERSIONS[least],
       ...(clients ? { requestCert: true, rejectUnauthorized: true, ca: authorities(clients) } : {}),
-      allowHalfOpen: true,
       handshakeTimeout: HANDSHAKE_MAX,
+      ...more,
     });
   } catch (error) {
-    throw fault("EINVAL", `Certificate and key cannot be used: ${textOf(error)}`, error);
+    const what = `Certificate and key cannot be used: ${textOf(error)}`;
+    throw fault("tls.listen", "EINVAL", what, error);
   }
-  const listener = new TlsListener(server, options);
+}
+
+/** Binds a server of Node. @throws OsError with `code` when the address cannot be bound. */
+export async function bind(server: TcpServer, on: Endpoint, code: string): Promise<void> {
   const bound = Promise.withResolvers<void>();
   server.once("error", bound.reject);
   server.listen(on.port, on.host, WAITING_MAX, () => bound.resolve());
@@ -129,9 +166,24 @@ export async function listenTls(on: Endpoint, options: TlsServer): Promise<Liste
     await bound.promise;
   } catch (error) {
     const errno = (error as { code?: string }).code ?? "EIO";
-    throw fault(errno, `Cannot listen on ${on.host}:${on.port} (${errno})`, error);
+    throw fault(code, errno, `Cannot listen on ${on.host}:${on.port} (${errno})`, error);
   }
-  return listener;
+}
+
+/** Why a client of the right authority is not taken all the same; undefined when it is. */
+export function unwanted(socket: TLSSocket, { clients }: TlsServer): string | undefined {
+  if (!clients?.peers) return undefined;
+  const certificate = socket.getPeerCertificate();
+  if (isOneOf(certificate, clients.peers)) return undefined;
+  return `certificate of ${nameOf(certificate)} is none of the peers`;
+}
+
+/** The names of a client that was asked for its certificate. */
+export function shownNames(
+  socket: TLSSocket,
+  { clients }: TlsServer,
+): { readonly names?: readonly string[] } {
+  return clients ? { names: namesOf(socket.getPeerCertificate()) } : {};
 }
 
 class TlsListener implements Listener {
@@ -173,16 +225,16 @@ class TlsListener implements Listener {
 
   #take(socket: TLSSocket): void {
     if (this.#closed || this.#waiting.length >= WAITING_MAX) return void socket.destroy();
-    const peers = this.#options.clients?.peers;
-    const certificate = peers && socket.getPeerCertificate();
-    if (certificate && !isOneOf(certificate, peers)) {
-      this.#options.refused?.(`certificate of ${nameOf(certificate)} is none of the peers`);
+    const why = unwanted(socket, this.#options);
+    if (why !== undefined) {
+      this.#options.refused?.(why);
       return void socket.destroy();
     }
     socket.setNoDelay(true);
     this.#waiting.push({
       conn: new TlsConn(socket),
       remote: { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
+      ...shownNames(socket, this.#options),
     });
     this.#wake?.();
   }
@@ -237,10 +289,11 @@ function lost(code: string, cause: unknown): LinkDownError {
   return new LinkDownError(code, "Connection was lost", { cause: textOf(cause) }, { cause });
 }
 
-function fault(errno: string, message: string, cause: unknown): OsError {
-  return new OsError("tls.listen", message, { syscall: "listen", errno }, { cause });
+function fault(code: string, errno: string, message: string, cause: unknown): OsError {
+  return new OsError(code, message, { syscall: "listen", errno }, { cause });
 }
 
-function textOf(error: unknown): string {
+/** What anything that was thrown says. */
+export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
