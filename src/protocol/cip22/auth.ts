@@ -10,6 +10,7 @@ import { verifySecp256k1 } from "../../crypto/sm2_curve.ts";
 
 /** Octets of a challenge, and of a policy's hash. */
 export const CHALLENGE_SIZE = 32;
+const NOTHING = new Uint8Array(0);
 /** How long a challenge is good. */
 export const CHALLENGE_WITHIN = seconds(30);
 
@@ -53,19 +54,26 @@ export function makeChallenge(
   return { octets, policyHash, until: after(now, within), used: false };
 }
 
-/** What is signed: the challenge, the pile's name, the hash of its policy, the number (u64). */
+/**
+ * What is signed: the challenge, the pile's name, the hash of its policy, the number (u64). Where
+ * keys are agreed on with it, `agreed` follows: the session's id and both ephemeral keys, so that
+ * nobody between can put his own there.
+ */
 export function signedOctets(
   challenge: Uint8Array,
   { pile, policyHash, sequence }: Omit<AuthResponse, "signature">,
+  agreed: Uint8Array = NOTHING,
 ): Uint8Array {
   const number = new Uint8Array(8);
   new DataView(number.buffer).setBigUint64(0, BigInt.asUintN(64, sequence));
-  return concat([challenge, new TextEncoder().encode(pile), policyHash, number]);
+  return concat([challenge, new TextEncoder().encode(pile), policyHash, number, agreed]);
 }
 
 /**
  * Tries an answer. A challenge is good for one, whatever comes of it.
  * @param last The last number that was accepted of this pile.
+ * @param agreed As in {@linkcode signedOctets}.
+ * @param verify Where there is a faster way.
  * @returns Undefined when the pile is believed.
  */
 export function checkAuth(
@@ -74,6 +82,8 @@ export function checkAuth(
   key: PileKey,
   last: bigint,
   now: Instant,
+  agreed: Uint8Array = NOTHING,
+  verify: typeof verifySigned = verifySigned,
 ): AuthFault | undefined {
   if (challenge.used) return "used";
   challenge.used = true;
@@ -81,8 +91,8 @@ export function checkAuth(
   if (!sameOctets(response.policyHash, challenge.policyHash)) return "policy";
   const { sequence, signature } = response;
   if (sequence <= last || sequence >= 1n << 64n) return "sequence";
-  const signed = signedOctets(challenge.octets, response);
-  return verifySigned(key, signed, signature) ? undefined : "signature";
+  const signed = signedOctets(challenge.octets, response, agreed);
+  return verify(key, signed, signature) ? undefined : "signature";
 }
 
 /** Whether a pile has signed octets. */

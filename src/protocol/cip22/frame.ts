@@ -101,6 +101,11 @@ export class FrameReader {
     return this.#locked ? this.#kind : undefined;
   }
 
+  /** The check of the last frame that was good; undefined before the first. */
+  get seen(): CrcKind | undefined {
+    return this.#kind;
+  }
+
   /** When {@linkcode expire} has something to do. */
   get deadline(): Instant | undefined {
     return this.#due === Infinity ? undefined : this.#due as Instant;

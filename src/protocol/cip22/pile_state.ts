@@ -206,7 +206,11 @@ export const PILE_TABLE: Readonly<Record<PileState, Readonly<Record<PileEventKin
     cleared: to("fault", ["report"], { cleared: true }),
     confirmed: (pile) =>
       pile.cleared
-        ? { pile: { ...pile, state: "standby", behind: "standby", ...CALM }, actions: ["report"] }
+        ? {
+          pile: { ...pile, state: "standby", behind: "standby", ...CALM },
+          // It may have been an upgrade that failed.
+          actions: ["unlock_operation", "report"],
+        }
         : { pile, actions: [], refused: "its fault is not cleared" },
     upgrade: (pile) =>
       pile.hazard

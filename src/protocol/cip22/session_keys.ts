@@ -107,7 +107,7 @@ export class Sealer {
 }
 
 /** Why a sealed frame was not taken. */
-export type OpenFault = "short" | "replayed" | "old" | "forged";
+export type OpenFault = "short" | "replayed" | "old" | "forged" | "gap";
 
 /** One direction, in: opens frames, each once. */
 export class Opener {
@@ -117,7 +117,11 @@ export class Opener {
   /** Of the {@linkcode WINDOW} counters up to the newest: those that were taken, newest lowest. */
   #taken = 0n;
 
-  constructor(readonly aead: Aead, readonly base: Uint8Array) {}
+  /**
+   * @param ordered Whether a frame has to be the very next one. That is for commands, of which one
+   * that is missing, or out of its turn, may leave a relay as nobody wanted it.
+   */
+  constructor(readonly aead: Aead, readonly base: Uint8Array, readonly ordered = false) {}
 
   /**
    * Opens a frame. A counter counts as taken only when the tag holds, so that nobody can use
@@ -131,13 +135,15 @@ export class Opener {
     if (told < 1n || told > BigInt(FRAMES_MAX)) return "forged";
     const counter = Number(told);
     const age = this.#newest - counter;
-    if (age >= WINDOW) return "old";
-    if (age >= 0 && (this.#taken >> BigInt(age) & 1n) === 1n) return "replayed";
+    if (!this.ordered && age >= WINDOW) return "old";
+    if (!this.ordered && age >= 0 && (this.#taken >> BigInt(age) & 1n) === 1n) return "replayed";
     const nonce = nonceOf(this.base, counter, this.#nonce);
     const extra = head.subarray(0, HEADER_SIZE + COUNTER_SIZE);
     const text = new Uint8Array(payload.length - SEAL_OVERHEAD);
     const end = this.aead.open(nonce, extra, payload, COUNTER_SIZE, payload.length, text, 0);
     if (end < 0) return "forged";
+    // Only now: what nobody has sealed tells nothing of the order.
+    if (this.ordered && age !== -1) return age < 0 ? "gap" : "replayed";
     if (age < 0) {
       this.#taken = BigInt.asUintN(WINDOW, this.#taken << BigInt(Math.min(-age, WINDOW)) | 1n);
       this.#newest = counter;

@@ -28,6 +28,7 @@ export const TYPE = {
   unlock: 0x13,
   upgrade: 0x14,
   status: 0x15,
+  confirm: 0x16,
   answer: 0x80,
 } as const;
 
@@ -73,6 +74,40 @@ export const TAG = {
   version: 0x13,
   /** u32, milliseconds. */
   expiry: 0x14,
+  /** u8: 1 SM4-GCM with SM3, 2 AES-128-GCM with SHA-256. */
+  cipher: 0x15,
+  /** 4 octets that tell a wrong key. */
+  check: 0x16,
+  /** u8: 1 when it endangers people. */
+  hazard: 0x17,
+  /** u32, watts. */
+  limit: 0x18,
+  /** u32, octets from the start of an image. */
+  offset: 0x19,
+  /** u32, octets of an image. */
+  size: 0x1a,
+  /** Octets. */
+  data: 0x1b,
+  /** UTF-8: what a trade is called. */
+  trade: 0x1c,
+  /** u64, epoch milliseconds. */
+  begin: 0x1d,
+  /** u64, epoch milliseconds. */
+  end: 0x1e,
+  /** u64, thousandths of the currency. */
+  cost: 0x1f,
+  /** u32: which request an answer is for. */
+  ticket: 0x20,
+  /** u8: 1 when it is gone. */
+  cleared: 0x21,
+  /** u32, the version of the policy. */
+  policyVersion: 0x22,
+  /** UTF-8, for people. */
+  text: 0x23,
+  /** UTF-8: the kind of device. */
+  hardware: 0x24,
+  /** u8: 1 when the relay is closed. */
+  closed: 0x25,
 } as const;
 
 /** One element. */
@@ -81,18 +116,19 @@ export interface Tlv {
   readonly value: Uint8Array;
 }
 
-const HEAD = 3;
+/** Octets of an element before its value. */
+export const TLV_HEAD = 3;
 
 /** Reads all elements. @returns Malformed `cip22.tlv` with where the one begins that is cut off. */
 export function readTlvs(payload: Uint8Array): Tlv[] | Malformed {
   const all: Tlv[] = [];
   for (let at = 0; at < payload.length;) {
     const length = (payload[at + 1] ?? 0) << 8 | (payload[at + 2] ?? 0);
-    const end = at + HEAD + length;
-    if (at + HEAD > payload.length || end > payload.length) {
+    const end = at + TLV_HEAD + length;
+    if (at + TLV_HEAD > payload.length || end > payload.length) {
       return { kind: "malformed", code: "cip22.tlv", offset: at };
     }
-    all.push({ tag: payload[at]!, value: payload.subarray(at + HEAD, end) });
+    all.push({ tag: payload[at]!, value: payload.subarray(at + TLV_HEAD, end) });
     at = end;
   }
   return all;
@@ -100,12 +136,12 @@ export function readTlvs(payload: Uint8Array): Tlv[] | Malformed {
 
 /** Writes elements. Values have at most 65,535 octets. */
 export function writeTlvs(all: readonly Tlv[]): Uint8Array {
-  const payload = new Uint8Array(all.reduce((sum, { value }) => sum + HEAD + value.length, 0));
+  const payload = new Uint8Array(all.reduce((sum, { value }) => sum + TLV_HEAD + value.length, 0));
   let at = 0;
   for (const { tag, value } of all) {
     payload.set([tag, value.length >> 8, value.length & 0xff], at);
-    payload.set(value, at + HEAD);
-    at += HEAD + value.length;
+    payload.set(value, at + TLV_HEAD);
+    at += TLV_HEAD + value.length;
   }
   return payload;
 }
