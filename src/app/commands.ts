@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "./command.ts";
+import { pileConvertCommand } from "./commands/pile_convert.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { decodeIec104Command } from "./commands/decode_iec104.ts";
 import { decodeCip22Command } from "./commands/decode_cip22.ts";
@@ -16,9 +17,11 @@ import {
 } from "./commands/points.ts";
 import { pointExportCommand, pointImportCommand } from "./commands/points_table.ts";
 import { cryptoBenchCommand, cryptoSelftestCommand } from "./commands/crypto.ts";
+import { pileCommands } from "./commands/pile.ts";
 import { pkiCommands } from "./commands/pki.ts";
 import { demoFepCommand } from "./commands/demo.ts";
 import { simRtuCommand, simScadaCommand } from "./commands/sim.ts";
+import { simPilesCommand } from "./commands/sim_piles.ts";
 import { fepCommands } from "./commands/fep.ts";
 import { decodeRelayCommand } from "./commands/decode_relay.ts";
 import { decodeGooseCommand } from "./commands/decode.ts";
@@ -53,8 +56,11 @@ export const COMMANDS: readonly Command[] = [
   pointImportCommand,
   pointExportCommand,
   ...fepCommands,
+  ...pileCommands,
+  pileConvertCommand,
   simRtuCommand,
   simScadaCommand,
+  simPilesCommand,
   demoFepCommand,
   ...gooseStatusCommands,
   gooseStreamsCommand,

@@ -16,7 +16,19 @@ export const SECTIONS: readonly { readonly title: string; readonly words: readon
   },
   {
     title: "Field",
-    words: ["points", "fep", "sim", "demo", "goose", "relay", "srt", "pki", "crypto", "decode"],
+    words: [
+      "points",
+      "fep",
+      "pile",
+      "sim",
+      "demo",
+      "goose",
+      "relay",
+      "srt",
+      "pki",
+      "crypto",
+      "decode",
+    ],
   },
 ];
 
@@ -25,8 +37,9 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   config: "Work with the file",
   crypto: "SM2, SM3, SM4",
   pki: "Certificates",
-  decode: "Show what octets mean, offline",
+  decode: "What octets mean",
   fep: "Front end",
+  pile: "Charging piles",
   points: "Points",
   sim: "Simulated peers",
   demo: "A whole site on loopback",

@@ -1,6 +1,7 @@
 /** The one list of what is compiled in. To remove a module: its folder, and its line here. */
 import type { ModuleDef } from "../kernel/module.ts";
 import iec104Slave from "../north/iec104_slave/mod.ts";
+import pileGateway from "../south/pile_gateway/mod.ts";
 import iec104Master from "../south/iec104_master/mod.ts";
 import gooseBridge from "../relay/goose_bridge/mod.ts";
 import streamRelay from "../relay/stream_relay/mod.ts";
@@ -13,4 +14,5 @@ export const MODULES: readonly ModuleDef[] = [
   streamRelay,
   iec104Master,
   iec104Slave,
+  pileGateway,
 ];
