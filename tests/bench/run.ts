@@ -1,13 +1,13 @@
 // deno-lint-ignore-file no-console -- its output is a table for people
 /**
  * `deno task bench [--rounds 7] [--path JSON]`, with `--control`, `--others`, `--collector`,
- * `--streams`, `--srt`, `--points`, `--fep` or `--crypto`: busbar against the same loop in C. Two
- * namespaces joined by a veth, both bridges in both, GOOSE frames of 200 octets, contenders taking
- * turns inside each round. A table with the bar beside each figure is printed, and all numbers go
- * to `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors gives figures that
- * need reading. With `--control` the C loop stands in busbar's place too: what the ratios are then
- * is the noise. `others.ts`, `collector.ts`, `streams.ts`, `srt.ts`, `points.ts`, `fep.ts` and
- * `crypto.ts` tell what the others do.
+ * `--streams`, `--srt`, `--points`, `--fep`, `--crypto` or `--piles`: busbar against the same loop
+ * in C. Two namespaces joined by a veth, both bridges in both, GOOSE frames of 200 octets,
+ * contenders taking turns inside each round. A table with the bar beside each figure is printed,
+ * and all numbers go to `dist/bench/*.json`. Nothing is asserted here: a machine with neighbors
+ * gives figures that need reading. With `--control` the C loop stands in busbar's place too: what
+ * the ratios are then is the noise. `others.ts`, `collector.ts`, `streams.ts`, `srt.ts`,
+ * `points.ts`, `fep.ts`, `crypto.ts` and `piles.ts` tell what the others do.
  *
  * Needs root, gcc, ip, and the executable (`deno task build`, or `BUSBAR_E2E=source`).
  * @module
@@ -28,6 +28,7 @@ import { printOthers, startOthers } from "./others.ts";
 import { crypto } from "./crypto.ts";
 import { fep } from "./fep.ts";
 import { busiest, memoryOf, processTime, threadTimes } from "./process.ts";
+import { piles } from "./piles.ts";
 import { points } from "./points.ts";
 import { print, type Results } from "./report.ts";
 import { srt } from "./srt.ts";
@@ -261,12 +262,14 @@ async function main(): Promise<void> {
       points: { type: "boolean", default: false },
       fep: { type: "boolean", default: false },
       crypto: { type: "boolean", default: false },
+      piles: { type: "boolean", default: false },
       seconds: { type: "string", default: "10" },
     },
   });
   extra.path = JSON.parse(values.path) as Record<string, unknown>;
   if (values.streams) return await streams(Number(values.rounds));
   if (values.srt) return await srt(Number(values.rounds));
+  if (values.piles) return await piles(Number(values.rounds));
   if (values.crypto) return await crypto(Number(values.rounds));
   if (values.fep) return await fep(Number(values.rounds));
   if (values.points) return await points(Number(values.rounds));
