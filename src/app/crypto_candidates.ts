@@ -1,5 +1,6 @@
 /** Every implementation of the national algorithms that this system may have. */
 import { Sm4Gcm } from "../crypto/aead.ts";
+import { makeEphemeral } from "../crypto/ecdh.ts";
 import { type Candidate, Providers, type Sm2Tools, type Trial } from "../crypto/providers.ts";
 import { Sm2PrivateKey, Sm2PublicKey } from "../crypto/sm2.ts";
 import { NOBLE, type Sm2Arithmetic } from "../crypto/sm2_curve.ts";
@@ -67,6 +68,7 @@ function sm2Tools(arithmetic: Sm2Arithmetic | undefined): Sm2Tools | undefined {
   return arithmetic && {
     read: (octets) => Sm2PrivateKey.read(octets, arithmetic),
     readPublic: (octets) => Sm2PublicKey.read(octets, arithmetic),
+    ephemeral: (random) => makeEphemeral("sm2", random, arithmetic),
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { p256 } from "./noble_curves.ts";
-import { CURVE, Point } from "./sm2_curve.ts";
+import { CURVE, NOBLE, Point, type Sm2Arithmetic } from "./sm2_curve.ts";
 
 /** The curves. */
 export type EcdhCurve = "sm2" | "p256";
@@ -20,12 +20,20 @@ export interface Ephemeral {
   agree(other: Uint8Array): Uint8Array | undefined;
 }
 
-/** Makes a key. @param random Fills octets with numbers that nobody can guess. */
-export function makeEphemeral(curve: EcdhCurve, random: (octets: Uint8Array) => void): Ephemeral {
-  return curve === "sm2" ? onSm2(random) : onP256(random);
+/**
+ * Makes a key.
+ * @param random Fills octets with numbers that nobody can guess.
+ * @param arithmetic Of SM2's curve.
+ */
+export function makeEphemeral(
+  curve: EcdhCurve,
+  random: (octets: Uint8Array) => void,
+  arithmetic: Sm2Arithmetic = NOBLE,
+): Ephemeral {
+  return curve === "sm2" ? onSm2(random, arithmetic) : onP256(random);
 }
 
-function onSm2(random: (octets: Uint8Array) => void): Ephemeral {
+function onSm2(random: (octets: Uint8Array) => void, arithmetic: Sm2Arithmetic): Ephemeral {
   let secret = 0n;
   const octets = new Uint8Array(SIZE);
   // Numbers beyond the order are not reduced, for that would prefer small ones.
@@ -34,14 +42,19 @@ function onSm2(random: (octets: Uint8Array) => void): Ephemeral {
     secret = BigInt(`0x${octets.toHex()}`);
   }
   octets.fill(0);
+  const { x, y } = arithmetic.base(secret);
   return {
-    point: Point.BASE.multiply(secret).toBytes(false),
+    point: Uint8Array.fromHex(`04${digitsOf(x)}${digitsOf(y)}`),
     agree: (other) =>
       agreed(other, () => {
-        const product = Point.fromBytes(other).multiply(secret);
-        return product.toBytes(false).slice(1, 1 + SIZE);
+        const point = Point.fromBytes(other);
+        return Uint8Array.fromHex(digitsOf(arithmetic.productX(secret, point)));
       }),
   };
+}
+
+function digitsOf(value: bigint): string {
+  return value.toString(16).padStart(2 * SIZE, "0");
 }
 
 function onP256(random: (octets: Uint8Array) => void): Ephemeral {

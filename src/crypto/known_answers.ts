@@ -125,7 +125,7 @@ export function checkAesGcm(make: (key: Uint8Array) => Aead): Fault {
 }
 
 /** Of SM2. */
-export function checkSm2({ read, readPublic }: Sm2Tools): Fault {
+export function checkSm2({ read, readPublic, ephemeral }: Sm2Tools): Fault {
   const key = read(hex("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"));
   if (!key) return "the private key cannot be read";
   const digest = hex("f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640");
@@ -138,5 +138,16 @@ export function checkSm2({ read, readPublic }: Sm2Tools): Fault {
   if (publicKey.verifyDigest(digest, wrong)) return "a changed signature holds";
   const own = readDerSignature(writeDerSignature(key.signDigest(digest)), 32);
   const holds = own instanceof Uint8Array && publicKey.verifyDigest(digest, own);
-  return holds ? undefined : "its own signature does not hold";
+  if (!holds) return "its own signature does not hold";
+  // GB/T 32918.5, C.2: k, C1 and x2.
+  const once = ephemeral((octets) =>
+    octets.set(hex("59276e27d506861a16680f3ad9c02dccef3cc1fa3cdbe4ce6d54b80deac1bc21"))
+  );
+  const point = "0404ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73" +
+    "e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0";
+  if (once.point.toHex() !== point) return "a point has other coordinates";
+  const agreed = once.agree(key.publicKey.octets())?.toHex();
+  return agreed === "335e18d751e51f040e27d468138b7ab1dc86ad7f981d7d416222fd6ab3ed230d"
+    ? undefined
+    : "two do not agree on a secret";
 }

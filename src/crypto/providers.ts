@@ -6,6 +6,7 @@
  */
 import { BugError } from "../base/errors.ts";
 import type { Aead } from "./aead.ts";
+import type { Ephemeral } from "./ecdh.ts";
 import { checkAesGcm, checkSm2, checkSm3, checkSm4Ctr, checkSm4Gcm } from "./known_answers.ts";
 import type { Sm2PrivateKey, Sm2PublicKey } from "./sm2.ts";
 
@@ -16,6 +17,8 @@ export type Stream = (counter: Uint8Array, source: Uint8Array, target: Uint8Arra
 export interface Sm2Tools {
   read(octets: Uint8Array): Sm2PrivateKey | undefined;
   readPublic(octets: Uint8Array): Sm2PublicKey | undefined;
+  /** A key for one agreement. */
+  ephemeral(random: (octets: Uint8Array) => void): Ephemeral;
 }
 
 /** What each algorithm is to its users. */

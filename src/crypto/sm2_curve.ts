@@ -26,8 +26,18 @@ export function affine(points: CurvePoint[]): CurvePoint[] {
   return normalizeZ(Point, points);
 }
 
-/** Signing and verifying, as far as the curve is concerned. */
+/** Both coordinates of a point. */
+export interface Coordinates {
+  readonly x: bigint;
+  readonly y: bigint;
+}
+
+/** Signing, verifying and agreeing on keys, as far as the curve is concerned. */
 export interface Sm2Arithmetic {
+  /** k·G, for a secret k from 1 to n - 1. */
+  base(k: bigint): Coordinates;
+  /** First coordinate of k·point, for a secret k from 1 to n - 1. */
+  productX(k: bigint, point: CurvePoint): bigint;
   /** First coordinate of k·G, for a secret k from 1 to n - 1. */
   baseX(k: bigint): bigint;
   /** Whether the first coordinate of s·G + t·key is `wanted` modulo n. Nothing here is secret. */
@@ -36,6 +46,8 @@ export interface Sm2Arithmetic {
 
 /** By noble's formulas, which hold for any points. */
 export const NOBLE: Sm2Arithmetic = {
+  base: (k) => Point.BASE.multiply(k).toAffine(),
+  productX: (k, point) => point.multiply(k).toAffine().x,
   baseX: (k) => Point.BASE.multiply(k).toAffine().x,
   sumHasX(s, t, key, wanted) {
     const sum = Point.BASE.multiplyUnsafe(s).add(key.multiplyUnsafe(t));

@@ -6,7 +6,15 @@
  * @module
  */
 import { SM2_KERNEL } from "./kernel_octets.ts";
-import { affine, CURVE, type CurvePoint, NOBLE, Point, type Sm2Arithmetic } from "./sm2_curve.ts";
+import {
+  affine,
+  type Coordinates,
+  CURVE,
+  type CurvePoint,
+  NOBLE,
+  Point,
+  type Sm2Arithmetic,
+} from "./sm2_curve.ts";
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -84,28 +92,66 @@ class Kernel implements Sm2Arithmetic {
   }
 
   baseX(k: bigint): bigint {
-    if (!this.#hasComb) this.#makeComb();
-    // k and n - k have the same first coordinate, and one of them is odd; an odd one is a sum of
-    // odd digits from -15 to 15 times powers of 16, for 2m - 15 is odd.
-    const odd = k & 1n ? k : n - k;
-    const nibbles = ((odd + (1n << 256n) - 1n) >> 1n).toString(16).padStart(ROWS, "0");
+    this.#sumOfComb(k);
+    return this.#x() ?? NOBLE.baseX(k);
+  }
+
+  base(k: bigint): Coordinates {
+    this.#sumOfComb(k);
+    const both = this.#both();
+    if (!both) return NOBLE.base(k);
+    const { x, y } = both;
+    return { x, y: k & 1n ? y : p - y };
+  }
+
+  productX(k: bigint, point: CurvePoint): bigint {
     const e = this.#e;
+    this.#points(KEY_TABLE, affine(oddMultiples(point, ROW)));
+    const nibbles = nibblesOf(k);
     for (let row = 0; row < ROWS; row += 1) {
-      const code = nibbles.charCodeAt(ROWS - 1 - row);
-      const nibble = (code & 15) + 9 * (code >> 6);
-      const negative = (nibble - 8) >> 31;
-      e.pick(PICKED, COMB + row * ROW * AFFINE, (nibble - 8) ^ negative, negative);
-      if (row === 0) this.#begin(PICKED, AFFINE);
-      else e.addAffine(SUM, PICKED);
+      if (row > 0) e.double(SUM, 4);
+      this.#pick(KEY_TABLE, nibbles.charCodeAt(row), row === 0);
     }
+    return this.#x() ?? NOBLE.productX(k, point);
+  }
+
+  /** The sum becomes k·G, or its negative for an even k. */
+  #sumOfComb(k: bigint): void {
+    if (!this.#hasComb) this.#makeComb();
+    const nibbles = nibblesOf(k);
+    for (let row = 0; row < ROWS; row += 1) {
+      this.#pick(COMB + row * ROW * AFFINE, nibbles.charCodeAt(ROWS - 1 - row), row === 0);
+    }
+  }
+
+  /** Adds the odd multiple of a row that a digit means; all of the row is read each time. */
+  #pick(row: number, code: number, first: boolean): void {
+    const nibble = (code & 15) + 9 * (code >> 6);
+    const negative = (nibble - 8) >> 31;
+    this.#e.pick(PICKED, row, (nibble - 8) ^ negative, negative);
+    if (first) this.#begin(PICKED, AFFINE);
+    else this.#e.addAffine(SUM, PICKED);
+  }
+
+  /** The first coordinate of the sum, which is forgotten; undefined where the formulas fail. */
+  #x(): bigint | undefined {
+    return this.#both()?.x;
+  }
+
+  /** Both coordinates of the sum, which is forgotten; undefined where the formulas fail. */
+  #both(): Coordinates | undefined {
+    const e = this.#e;
     const isZero = this.#value(SUM + 2 * SIZE) === 0n;
     this.#invert(D, SUM + 2 * SIZE);
-    e.sqr(D, D, 1);
-    e.mul(D, D, SUM);
-    e.mul(D, D, PLAIN_ONE);
-    const x = this.#value(D);
+    e.sqr(A, D, 1);
+    e.mul(B, A, D);
+    e.mul(A, A, SUM);
+    e.mul(A, A, PLAIN_ONE);
+    e.mul(B, B, SUM + SIZE);
+    e.mul(B, B, PLAIN_ONE);
+    const both = { x: this.#value(A), y: this.#value(B) };
     this.#octets.fill(0, SUM, ONE);
-    return isZero ? NOBLE.baseX(k) : x;
+    return isZero ? undefined : both;
   }
 
   sumHasX(s: bigint, t: bigint, key: CurvePoint, wanted: bigint): boolean {
@@ -243,6 +289,16 @@ class Kernel implements Sm2Arithmetic {
     e.sqr(to, to, 2);
     e.mul(to, to, from);
   }
+}
+
+/**
+ * Digits of a number, the most significant first: m stands for 2m - 15 times its power of 16. Only
+ * an odd number is a sum of odd digits; for an even one they are those of n - k, whose product is
+ * the negative point, with the same first coordinate.
+ */
+function nibblesOf(k: bigint): string {
+  const odd = k & 1n ? k : n - k;
+  return ((odd + (1n << 256n) - 1n) >> 1n).toString(16).padStart(ROWS, "0");
 }
 
 /** Montgomery's form. */

@@ -91,7 +91,9 @@ export class Authenticator {
       challenge: makeChallenge(this.policyHash(), now, random, config.challengeWithin),
       sessionId,
       cipher,
-      own: makeEphemeral(CIPHERS[cipher].curve, random),
+      own: cipher === "sm4-gcm"
+        ? ctx.crypto.get("sm2").ephemeral(random)
+        : makeEphemeral(CIPHERS[cipher].curve, random),
       at: now,
     };
   }

@@ -26,6 +26,16 @@ Deno.test("Multiples of the base point are noble's, at every edge and anywhere",
   for (const k of all) assertEquals(KERNEL.baseX(k), NOBLE.baseX(k), k.toString(16));
 });
 
+Deno.test("Points, and products of any point, are noble's, at every edge and anywhere", () => {
+  const points = [Point.BASE, Point.BASE.negate(), Point.BASE.multiply(anyNumber())];
+  for (const k of [...EDGES, ...Array.from({ length: 100 }, anyNumber)]) {
+    assertEquals({ ...KERNEL.base(k) }, { ...NOBLE.base(k) }, k.toString(16));
+    for (const point of points) {
+      assertEquals(KERNEL.productX(k, point), NOBLE.productX(k, point), k.toString(16));
+    }
+  }
+});
+
 Deno.test("Sums are noble's, also where the formulas of the kernel do not hold", () => {
   const key = Point.BASE.multiply(anyNumber());
   const keys = [key, Point.BASE, Point.BASE.negate(), Point.BASE.double(), key.negate()];

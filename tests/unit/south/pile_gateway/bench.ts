@@ -3,6 +3,7 @@ import { AesGcm } from "../../../../src/app/aes_gcm.ts";
 import { Counters } from "../../../../src/base/counters.ts";
 import { LinkDownError, OsError } from "../../../../src/base/errors.ts";
 import { millis } from "../../../../src/base/time.ts";
+import { makeEphemeral } from "../../../../src/crypto/ecdh.ts";
 import { Sm4Gcm } from "../../../../src/crypto/aead.ts";
 import { Sm2PrivateKey, Sm2PublicKey } from "../../../../src/crypto/sm2.ts";
 import { makeSecp256k1, signSecp256k1 } from "../../../../src/crypto/sm2_curve.ts";
@@ -193,6 +194,7 @@ export class Bench implements AsyncDisposable {
       "aes-128-gcm": (key: Uint8Array) => new AesGcm(key),
       sm2: {
         readPublic: (octets: Uint8Array) => Sm2PublicKey.read(octets),
+        ephemeral: (fill: (octets: Uint8Array) => void) => makeEphemeral("sm2", fill),
       },
     };
     const undo = { [Symbol.dispose]: () => {} };
