@@ -10,6 +10,7 @@ import {
   RESULT,
   verifyImage,
 } from "../../protocol/cip22/mod.ts";
+import type { Audit } from "./audit.ts";
 import type { Config } from "./config.ts";
 import { type Order, orderOf, outputOf } from "./mapping.ts";
 import type { PileRecord } from "./pile_record.ts";
@@ -24,6 +25,7 @@ const PIECE_WITHIN = seconds(60);
 export interface CommandSurroundings {
   readonly ctx: Context;
   readonly config: Config;
+  readonly audit: Audit;
   record(pile: string): PileRecord | undefined;
 }
 
@@ -115,7 +117,7 @@ function outcomeOf(answer: MessageOf<"answer"> | NoAnswer): CommandOutcome {
  * offer; the pieces follow as fast as it asks for them, for as long as that takes.
  */
 async function upgrade(
-  { ctx, config }: CommandSurroundings,
+  { ctx, config, audit }: CommandSurroundings,
   record: PileRecord,
   signal: AbortSignal,
 ): Promise<CommandOutcome> {
@@ -133,7 +135,7 @@ async function upgrade(
     ctx.counters.add("upgrades");
     ctx.log.info("pile.upgrade", "Pile takes an image", { pile: record.name, octets: size });
     sending = true;
-    void sendImage(ctx, record, octets, answer).finally(() => record.upgrading = false);
+    void sendImage(ctx, audit, record, octets, answer).finally(() => record.upgrading = false);
     return { kind: "done" };
   } finally {
     if (!sending) record.upgrading = false;
@@ -143,6 +145,7 @@ async function upgrade(
 /** Sends pieces of an image, each when the pile asks for it. */
 async function sendImage(
   ctx: Context,
+  audit: Audit,
   record: PileRecord,
   image: Uint8Array,
   first: MessageOf<"answer">,
@@ -158,6 +161,8 @@ async function sendImage(
   }
   const outcome = outcomeOf(answer);
   const fields = { pile: record.name, ...outcome };
+  const why = outcome.kind === "refused" ? outcome.why : outcome.kind;
+  audit.image(record.name, image.length, outcome.kind === "done" ? undefined : why);
   if (outcome.kind === "done") ctx.log.info("pile.upgrade", "Pile has its image", fields);
   else ctx.log.error("pile.upgrade", "Pile has not taken its image", fields);
 }

@@ -21,6 +21,7 @@ export function takeOrders(gateway: Gateway): void {
       client: remote,
       ...fault === undefined ? { version } : { refused: fault },
     });
+    gateway.audit.policy(remote, fault === undefined ? version : undefined, fault);
     if (fault !== undefined) return refusal(422, fault);
     gateway.distribute();
     return { status: 200, body: { version: version ?? null } };

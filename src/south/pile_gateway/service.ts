@@ -16,6 +16,7 @@ import {
   type MessageOf,
   ownExtensions,
 } from "../../protocol/cip22/mod.ts";
+import { Audit } from "./audit.ts";
 import { Authenticator } from "./authenticator.ts";
 import { ask, execute } from "./commands.ts";
 import type { Config } from "./config.ts";
@@ -51,6 +52,7 @@ export interface Adoption {
 /** See the module. */
 export class Gateway implements SessionSurroundings {
   readonly authenticator: Authenticator;
+  readonly audit: Audit;
   readonly records = new Map<string, PileRecord>();
   readonly #connections = new Set<Connection>();
   readonly #running = new Set<Promise<void>>();
@@ -62,6 +64,7 @@ export class Gateway implements SessionSurroundings {
     readonly extensions: ExtensionMap,
     readonly telemetry: Telemetry,
   ) {
+    this.audit = new Audit(ctx);
     this.authenticator = new Authenticator(ctx, config, () => policies.hash);
   }
 
@@ -179,6 +182,7 @@ export class Gateway implements SessionSurroundings {
       return;
     }
     ctx.counters.add("authenticated");
+    this.audit.auth(session.remote, record.name, record.sequence);
     // The newest wins: the other one is what a loss of power has left behind.
     const before = record.session;
     record.session = session;

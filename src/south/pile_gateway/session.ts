@@ -21,6 +21,7 @@ import {
   readJsonEvent,
   typeName,
 } from "../../protocol/cip22/mod.ts";
+import type { Audit } from "./audit.ts";
 import type { Asked, Authenticator } from "./authenticator.ts";
 import type { Config } from "./config.ts";
 import type { PileRecord, PileSession } from "./pile_record.ts";
@@ -35,6 +36,7 @@ export interface SessionSurroundings {
   readonly ctx: Context;
   readonly config: Config;
   readonly authenticator: Authenticator;
+  readonly audit: Audit;
   readonly extensions: ExtensionMap;
   /** The pile of that name; undefined when it is not in the register. */
   record(pile: string): PileRecord | undefined;
@@ -203,7 +205,7 @@ export class Connection implements PileSession {
     const read = readJsonAuth(text, version, extensions);
     if ("fault" in read) {
       ctx.counters.add("malformed");
-      this.#refuse("?", read.fault, AUTH_RESULT.refused);
+      this.#refuse({ pile: "?", sequence: 0n }, read.fault, AUTH_RESULT.refused);
       return;
     }
     for (const warning of read.warnings) {
@@ -218,10 +220,10 @@ export class Connection implements PileSession {
     const record = this.#around.record(response.pile);
     const own = this.#record;
     if (!asked || (own && own !== record)) {
-      return this.#refuse(response.pile, "no challenge of its own", AUTH_RESULT.refused);
+      return this.#refuse(response, "no challenge of its own", AUTH_RESULT.refused);
     }
     const named = config.names === "any" || this.#origin.names?.includes(response.pile);
-    if (!named) return this.#refuse(response.pile, "certificate", AUTH_RESULT.refused);
+    if (!named) return this.#refuse(response, "certificate", AUTH_RESULT.refused);
     const verdict = authenticator.judge(
       ...[asked, response, record?.enrolled, record?.sequence ?? 0n, publicKey] as const,
       this.#link.crc,
@@ -229,7 +231,7 @@ export class Connection implements PileSession {
     if (verdict.kind === "refused" || !record) {
       const why = verdict.kind === "refused" ? verdict.why : "unknown";
       const result = verdict.kind === "refused" ? verdict.result : AUTH_RESULT.refused;
-      return this.#refuse(response.pile, why, result);
+      return this.#refuse(response, why, result);
     }
     record.sequence = response.sequence;
     const { clock } = this.#around.ctx;
@@ -238,8 +240,13 @@ export class Connection implements PileSession {
     this.#around.opened(record, this, own !== undefined);
   }
 
-  #refuse(pile: string, why: string, result: number): void {
-    const { ctx } = this.#around;
+  #refuse(
+    { pile, sequence }: Pick<AuthResponse, "pile" | "sequence">,
+    why: string,
+    result: number,
+  ): void {
+    const { ctx, audit } = this.#around;
+    audit.auth(this.remote, pile, sequence, why);
     ctx.counters.add("auth_failures");
     ctx.log.warn("pile.refused", "Pile is not believed", { pile, client: this.remote, why });
     this.#why = `not believed: ${why}`;

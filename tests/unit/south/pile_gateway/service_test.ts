@@ -1,5 +1,6 @@
 import { QUALITY } from "../../../../src/points/points.ts";
 import { assert, assertEquals } from "../../../assert.ts";
+import { REFUSALS_PER_MINUTE } from "../../../../src/south/pile_gateway/audit.ts";
 import { Bench, signing } from "./bench.ts";
 
 for (const signer of ["sm2", "secp256k1"] as const) {
@@ -37,6 +38,7 @@ for (const signer of ["sm2", "secp256k1"] as const) {
         `${point} ${value}`
       ),
       [
+        "pile_gateway.auth P1 101",
         "piles.P1.charge true",
         "piles.P1.set_limit 1000",
         "piles.P1.charge false",
@@ -113,6 +115,15 @@ Deno.test("A pile with another key, or that nobody knows, is refused, and never 
   assertEquals(bench.counters.get("auth_failures"), 2);
   assertEquals(bench.logs("pile.refused").map(({ why }) => why), ["signature", "unknown"]);
   assertEquals(bench.value("piles.P1.online"), false);
+  await bench.advance(100);
+  const audit = bench.writer.batches.flatMap(({ audit }) => audit);
+  assertEquals(
+    audit.map(({ point, value, outcome, why }) => `${point} ${value} ${outcome} ${why}`),
+    [
+      "pile_gateway.auth P1 101 refused signature",
+      "pile_gateway.auth P2 101 refused unknown",
+    ],
+  );
   await stranger.close();
 });
 
@@ -268,4 +279,16 @@ Deno.test("Latencies and sessions are in /status, and piles on the control port"
   assertEquals(refusal.status, 422);
   const done = await bench.order("/piles/command", { pile: "P1", output: "unlock", value: true });
   assertEquals([done.status, done.body], [200, { outcome: "done" }]);
+});
+
+Deno.test("Who is not believed again and again does not fill the audit", async () => {
+  await using bench = new Bench();
+  const pile = bench.pile("P1");
+  await bench.start();
+  Object.assign(pile, { key: signing("sm2") });
+  for (let turn = 0; turn < REFUSALS_PER_MINUTE + 20; turn += 1) await pile.connect();
+  assertEquals(bench.counters.get("auth_failures"), REFUSALS_PER_MINUTE + 20);
+  await bench.advance(100);
+  const audit = bench.writer.batches.flatMap(({ audit }) => audit);
+  assertEquals(audit.length, REFUSALS_PER_MINUTE);
 });
