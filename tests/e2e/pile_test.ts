@@ -6,6 +6,7 @@ import { assert, assertEquals } from "../assert.ts";
 import { Authority } from "../integration/certificates.ts";
 import { needs } from "../needs.ts";
 import { freePorts } from "../relay/busbar.ts";
+import { policyFields } from "../sim/piles.ts";
 import { Scada } from "../sim/scada.ts";
 import { caller, until } from "./call.ts";
 import { executable } from "./harness.ts";
@@ -297,17 +298,7 @@ Deno.test({
         count;
     await until("good piles are there", fits("good", 3, ({ online }) => online === true));
     // A policy: signed, given, and distributed.
-    const policy = {
-      id: "site",
-      version: 4,
-      "valid_from": "2025-01-01T00:00:00Z",
-      "valid_until": "2099-01-01T00:00:00Z",
-      "utc_offset_minutes": 480,
-      currency: "CNY",
-      periods: [{ from: "00:00", to: "24:00", "energy_price": 600, "service_price": 200 }],
-      offline: { "keep_charging": false },
-    };
-    Deno.writeTextFileSync(`${folder}/plain.json`, JSON.stringify(policy));
+    Deno.writeTextFileSync(`${folder}/plain.json`, JSON.stringify(policyFields(4)));
     const signed = await offline(
       ...["pile", "sign-policy", `${folder}/plain.json`, "--key", `${folder}/maker.key`],
     );

@@ -6,23 +6,21 @@ import { pointAuditCommand } from "../../src/app/commands/points.ts";
 import { LogOutputs } from "../../src/app/log_outputs.ts";
 import { MODULES } from "../../src/app/modules.ts";
 import { startSystemNode } from "../../src/app/system_node.ts";
-import { seconds } from "../../src/base/time.ts";
 import { Sm2PrivateKey } from "../../src/crypto/sm2.ts";
 import { readConfig } from "../../src/kernel/config.ts";
-import { ControlPort } from "../../src/kernel/control.ts";
 import { Registry } from "../../src/kernel/control_registry.ts";
 import { LogHub } from "../../src/kernel/log.ts";
 import type { Json, JsonObject } from "../../src/kernel/registry.ts";
 import { SystemClock } from "../../src/platform/clock.ts";
-import { SYSTEM_NET } from "../../src/platform/net.ts";
 import { readCsv } from "../../src/points/csv.ts";
 import { INPUTS, outputOf, OUTPUTS, pointOf } from "../../src/south/pile_gateway/mapping.ts";
 import { assert, assertEquals } from "../assert.ts";
+import { openControl } from "./control_port.ts";
+import { policyFields } from "../sim/piles.ts";
 import { freePorts } from "../relay/busbar.ts";
 import { createScreen } from "../unit/app/terminals.ts";
 
 const TOKEN = "0123456789abcdef";
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 const COMMANDS = [...pileCommands, pointImportCommand, pointAuditCommand];
 const NO_GATEWAY = "This busbar has no gateway of piles that runs (modules: pile_gateway)";
 
@@ -78,19 +76,8 @@ class FakeGateway {
 async function serve(gateway: FakeGateway | undefined, token?: string) {
   const registry = new Registry();
   gateway?.route(registry);
-  const port = await ControlPort.open({
-    listen: { host: "127.0.0.1", port: 0 },
-    token,
-    publicRead: false,
-    maxConnections: 16,
-    idleTimeout: seconds(10),
-    registry,
-    net: SYSTEM_NET,
-    log: SILENT,
-    clock: new SystemClock(),
-    random: () => 0.5,
-  });
-  return { port, at: `127.0.0.1:${port.local.port}` };
+  const { port, at } = await openControl(registry, token);
+  return { port, at };
 }
 
 async function call(
@@ -369,21 +356,10 @@ async function realGateway(folder: string, policyKey: string) {
   };
 }
 
-const POLICY = {
-  id: "spring",
-  version: 4,
-  "valid_from": "2026-01-01T00:00:00+08:00",
-  "valid_until": "2099-01-01T00:00:00+08:00",
-  "utc_offset_minutes": 480,
-  currency: "CNY",
-  periods: [{ from: "00:00", to: "24:00", "energy_price": 700, "service_price": 300 }],
-  offline: { "keep_charging": true },
-};
-
 /** Signs a policy with the command for it. */
 async function signed(folder: string, version: number): Promise<string> {
   const plain = `${folder}/plain.json`;
-  await Deno.writeTextFile(plain, JSON.stringify({ ...POLICY, version }));
+  await Deno.writeTextFile(plain, JSON.stringify(policyFields(version, { id: "spring" })));
   const { out } = await call(["pile", "sign-policy", plain, "--key", `${folder}/policy.key`]);
   await Deno.writeTextFile(`${folder}/signed.json`, out);
   return `${folder}/signed.json`;

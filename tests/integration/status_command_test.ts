@@ -1,17 +1,13 @@
 /** `busbar status`, `reload`, `trace` against a real control port. */
 import { runCli } from "../../src/app/cli.ts";
 import { COMMANDS } from "../../src/app/commands.ts";
-import { seconds } from "../../src/base/time.ts";
-import { ControlPort } from "../../src/kernel/control.ts";
 import { Registry } from "../../src/kernel/control_registry.ts";
 import { installNodeRoutes, type NodeView, type ServiceView } from "../../src/kernel/status.ts";
-import { SystemClock } from "../../src/platform/clock.ts";
-import { SYSTEM_NET } from "../../src/platform/net.ts";
 import { assert, assertEquals } from "../assert.ts";
+import { openControl } from "./control_port.ts";
 import { createScreen } from "../unit/app/terminals.ts";
 
 const TOKEN = "0123456789abcdef";
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 function service(id: string, state: string, why?: string): ServiceView {
   const counters = { "frames_in": 12, "frames_out": 34, "dropped": 5 };
@@ -41,19 +37,8 @@ async function serve(services: readonly ServiceView[], token?: string) {
       return services.some((one) => one.id === id);
     },
   });
-  const port = await ControlPort.open({
-    listen: { host: "127.0.0.1", port: 0 },
-    token,
-    publicRead: false,
-    maxConnections: 16,
-    idleTimeout: seconds(10),
-    registry,
-    net: SYSTEM_NET,
-    log: SILENT,
-    clock: new SystemClock(),
-    random: () => 0.5,
-  });
-  return { port, reload, traced, at: `127.0.0.1:${port.local.port}` };
+  const { port, at } = await openControl(registry, token);
+  return { port, reload, traced, at };
 }
 
 async function call(

@@ -3,18 +3,10 @@ import { pileSignCommands } from "../../../../src/app/commands/pile_sign.ts";
 import { type PileKey, readPolicy } from "../../../../src/protocol/cip22/mod.ts";
 import { keyOf } from "../../../../src/south/pile_gateway/register.ts";
 import { assert, assertEquals } from "../../../assert.ts";
+import { policyFields } from "../../../sim/piles.ts";
 import { createScreen } from "../terminals.ts";
 
-const POLICY = {
-  id: "spring",
-  version: 4,
-  "valid_from": "2026-01-01T00:00:00+08:00",
-  "valid_until": "2027-01-01T00:00:00+08:00",
-  "utc_offset_minutes": 480,
-  currency: "CNY",
-  periods: [{ from: "00:00", to: "24:00", "energy_price": 700, "service_price": 300 }],
-  offline: { "keep_charging": true },
-};
+const POLICY = policyFields(4, { id: "spring" });
 const SIGNERS = ["sm2", "secp256k1"] as const;
 
 async function call(...words: string[]): Promise<{ code: number; out: string; err: string }> {

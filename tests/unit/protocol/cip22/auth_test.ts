@@ -1,38 +1,20 @@
 import type { Instant } from "../../../../src/base/time.ts";
-import { Sm2PrivateKey } from "../../../../src/crypto/sm2.ts";
-import { makeSecp256k1, signSecp256k1 } from "../../../../src/crypto/sm2_curve.ts";
 import {
   type AuthResponse,
   CHALLENGE_WITHIN,
   checkAuth,
   makeChallenge,
-  type PileKey,
   signedOctets,
 } from "../../../../src/protocol/cip22/mod.ts";
 import { assert, assertEquals } from "../../../assert.ts";
+import { type Signing, signing } from "../../../sim/piles.ts";
 
 const POLICY = new Uint8Array(32).fill(9);
 const NOW = 1000 as Instant;
 const random = (octets: Uint8Array) =>
   void crypto.getRandomValues(octets as Uint8Array<ArrayBuffer>);
 
-interface Signing {
-  readonly key: PileKey;
-  sign(octets: Uint8Array): Uint8Array;
-}
-
-const sm2 = Sm2PrivateKey.make();
-const pair = makeSecp256k1();
-const SIGNERS: readonly Signing[] = [
-  {
-    key: { signer: "sm2", point: sm2.publicKey.octets() },
-    sign: (octets) => sm2.sign(octets),
-  },
-  {
-    key: { signer: "secp256k1", point: pair.point },
-    sign: (octets) => signSecp256k1(pair.secret, octets),
-  },
-];
+const SIGNERS = [signing("sm2"), signing("secp256k1")] as const;
 
 function answer(signing: Signing, challenge: Uint8Array, more: Partial<AuthResponse> = {}) {
   const fields = { pile: "pile-0001", sequence: 8n, policyHash: POLICY, ...more };

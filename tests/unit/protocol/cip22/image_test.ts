@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { Sm2PrivateKey } from "../../../../src/crypto/sm2.ts";
-import { makeSecp256k1, signSecp256k1 } from "../../../../src/crypto/sm2_curve.ts";
 import { sm3 } from "../../../../src/crypto/sm3.ts";
 import {
   type ChunkResult,
@@ -14,27 +12,14 @@ import {
   ImageReceiver,
   isPayloadOf,
   isVersion,
-  type PileKey,
   readImageHead,
   verifyImage,
   writeImage,
 } from "../../../../src/protocol/cip22/mod.ts";
 import { assert, assertEquals, assertThrows } from "../../../assert.ts";
+import { signing } from "../../../sim/piles.ts";
 
-interface Signing {
-  readonly key: PileKey;
-  sign(octets: Uint8Array): Uint8Array;
-}
-
-const sm2 = Sm2PrivateKey.make();
-const pair = makeSecp256k1();
-const SIGNERS: readonly [Signing, Signing] = [
-  { key: { signer: "sm2", point: sm2.publicKey.octets() }, sign: (octets) => sm2.sign(octets) },
-  {
-    key: { signer: "secp256k1", point: pair.point },
-    sign: (octets) => signSecp256k1(pair.secret, octets),
-  },
-];
+const SIGNERS = [signing("sm2"), signing("secp256k1")] as const;
 const PAYLOAD = Uint8Array.from({ length: 1000 }, (_, at) => at * 7);
 
 function made(
@@ -187,7 +172,7 @@ Deno.test("An image that no reader would take is not made", () => {
   }
   assertThrows(() => made({ payload: new Uint8Array() }), `${wrong} [cip22.image.payload]`);
   assertThrows(() => made({ payload: new Uint8Array(IMAGE_MAX) }), `${wrong} [cip22.image.size]`);
-  const short = { key: SIGNERS[0].key, sign: () => new Uint8Array(63) };
+  const short = { ...SIGNERS[0], sign: () => new Uint8Array(63) };
   assertThrows(() => made({ signing: short }), wrong);
 });
 

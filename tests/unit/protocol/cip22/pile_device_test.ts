@@ -14,6 +14,7 @@ import {
 } from "../../../../src/protocol/cip22/mod.ts";
 import { readUnsignedPolicy, signPolicy } from "../../../../src/protocol/cip22/policy.ts";
 import { assert, assertEquals } from "../../../assert.ts";
+import { policyFields } from "../../../sim/piles.ts";
 
 const EPOCH = Date.UTC(2026, 5, 1, 12);
 const MAKER = makeSecp256k1();
@@ -122,17 +123,14 @@ class Bench {
 }
 
 function policy(version: number, change: Record<string, unknown> = {}, secret = MAKER.secret) {
-  const read = readUnsignedPolicy(JSON.stringify({
-    id: "site",
-    version,
+  const read = readUnsignedPolicy(JSON.stringify(policyFields(version, {
     "valid_from": "2026-06-01T00:00:00Z",
     "valid_until": "2026-06-01T12:05:00Z",
     "utc_offset_minutes": 0,
-    currency: "CNY",
     periods: [{ from: "00:00", to: "24:00", "energy_price": 900, "service_price": 100 }],
     offline: { "keep_charging": false },
     ...change,
-  }));
+  })));
   assert("policy" in read, JSON.stringify(read));
   return signPolicy(read.policy, "secp256k1", (octets) => signSecp256k1(secret, octets));
 }

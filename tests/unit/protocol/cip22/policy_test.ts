@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { seconds } from "../../../../src/base/time.ts";
-import { Sm2PrivateKey } from "../../../../src/crypto/sm2.ts";
-import { makeSecp256k1, signSecp256k1 } from "../../../../src/crypto/sm2_curve.ts";
 import {
   canonicalPolicy,
   costOf,
@@ -23,21 +21,9 @@ import {
   type TariffPeriod,
 } from "../../../../src/protocol/cip22/mod.ts";
 import { assert, assertEquals, assertThrows } from "../../../assert.ts";
+import { signing } from "../../../sim/piles.ts";
 
-interface Signing {
-  readonly key: PileKey;
-  sign(octets: Uint8Array): Uint8Array;
-}
-
-const sm2 = Sm2PrivateKey.make();
-const pair = makeSecp256k1();
-const SIGNERS: readonly [Signing, Signing] = [
-  { key: { signer: "sm2", point: sm2.publicKey.octets() }, sign: (octets) => sm2.sign(octets) },
-  {
-    key: { signer: "secp256k1", point: pair.point },
-    sign: (octets) => signSecp256k1(pair.secret, octets),
-  },
-];
+const SIGNERS = [signing("sm2"), signing("secp256k1")] as const;
 
 // Goal: a policy as an operator writes it, with a night that is cheap and dear working days.
 const FIELDS = {

@@ -5,8 +5,7 @@ import { LinkDownError, OsError } from "../../../../src/base/errors.ts";
 import { millis } from "../../../../src/base/time.ts";
 import { makeEphemeral } from "../../../../src/crypto/ecdh.ts";
 import { Sm4Gcm } from "../../../../src/crypto/aead.ts";
-import { Sm2PrivateKey, Sm2PublicKey } from "../../../../src/crypto/sm2.ts";
-import { makeSecp256k1, signSecp256k1 } from "../../../../src/crypto/sm2_curve.ts";
+import { Sm2PublicKey } from "../../../../src/crypto/sm2.ts";
 import type { Context } from "../../../../src/kernel/module.ts";
 import type {
   ControlReply,
@@ -20,6 +19,7 @@ import {
   type Cipher,
   type Message,
   type MessageOf,
+  type PileKey,
   PileLink,
   type PileLinkEvent,
 } from "../../../../src/protocol/cip22/mod.ts";
@@ -28,32 +28,12 @@ import module from "../../../../src/south/pile_gateway/mod.ts";
 import { run } from "../../../../src/south/pile_gateway/service.ts";
 import { SimClock } from "../../../sim/clock.ts";
 import { SimNet } from "../../../sim/net.ts";
+import { type Signing, signing } from "../../../sim/piles.ts";
 import { Disk, type Writer } from "../../points/journals.ts";
 
 export const PORT = 6122;
 const random = (octets: Uint8Array) =>
   void crypto.getRandomValues(octets as Uint8Array<ArrayBuffer>);
-
-/** A key as the register has it, and what signs with it. */
-export interface Signing {
-  readonly signer: "sm2" | "secp256k1";
-  readonly publicKey: string;
-  sign(octets: Uint8Array): Uint8Array;
-}
-
-/** Makes a key. */
-export function signing(signer: Signing["signer"]): Signing {
-  if (signer === "sm2") {
-    const key = Sm2PrivateKey.make();
-    return {
-      signer,
-      publicKey: key.publicKey.octets().toHex(),
-      sign: (octets) => key.sign(octets),
-    };
-  }
-  const { secret, point } = makeSecp256k1();
-  return { signer, publicKey: point.toHex(), sign: (octets) => signSecp256k1(secret, octets) };
-}
 
 /** A pile that answers every command as it is told to. */
 export class TestPile {
@@ -164,7 +144,7 @@ export class Bench implements AsyncDisposable {
   }
 
   /** A pile of the register; it is not connected yet. */
-  pile(name: string, signer: Signing["signer"] = "sm2"): TestPile {
+  pile(name: string, signer: PileKey["signer"] = "sm2"): TestPile {
     const cipher = signer === "sm2" ? "sm4-gcm" : "aes-gcm";
     const pile = new TestPile(this, name, signing(signer), cipher);
     this.piles.push(pile);
@@ -174,7 +154,7 @@ export class Bench implements AsyncDisposable {
   /** Writes the register down. */
   register(): void {
     const rows = this.piles.map(({ name, key, cipher }) =>
-      `${name},${key.signer},${key.publicKey},${cipher}`
+      `${name},${key.key.signer},${key.publicKey},${cipher}`
     );
     this.files.set("/piles.csv", ["pile,signer,public_key,cipher", ...rows].join("\n"));
   }

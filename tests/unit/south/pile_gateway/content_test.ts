@@ -20,21 +20,13 @@ import {
 } from "../../../../src/protocol/cip22/mod.ts";
 import { PIECE } from "../../../../src/south/pile_gateway/commands.ts";
 import { assert, assertEquals } from "../../../assert.ts";
-import { Bench, PORT, signing, type TestPile } from "./bench.ts";
+import { policyFields, signing } from "../../../sim/piles.ts";
+import { Bench, PORT, type TestPile } from "./bench.ts";
 
 const SIGNER = signing("sm2");
 
 function policy(version: number): string {
-  const read = readUnsignedPolicy(JSON.stringify({
-    id: "site",
-    version,
-    "valid_from": "2025-01-01T00:00:00Z",
-    "valid_until": "2030-01-01T00:00:00Z",
-    "utc_offset_minutes": 480,
-    currency: "CNY",
-    periods: [{ from: "00:00", to: "24:00", "energy_price": 600, "service_price": 200 }],
-    offline: { "keep_charging": false, "grace_s": 60 },
-  }));
+  const read = readUnsignedPolicy(JSON.stringify(policyFields(version)));
   assert("policy" in read, JSON.stringify(read));
   return signPolicy(read.policy as Policy, "sm2", (octets) => SIGNER.sign(octets));
 }

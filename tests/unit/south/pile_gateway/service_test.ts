@@ -1,7 +1,8 @@
 import { QUALITY } from "../../../../src/points/points.ts";
 import { assert, assertEquals } from "../../../assert.ts";
 import { REFUSALS_PER_MINUTE } from "../../../../src/south/pile_gateway/audit.ts";
-import { Bench, signing } from "./bench.ts";
+import { signing } from "../../../sim/piles.ts";
+import { Bench } from "./bench.ts";
 
 for (const signer of ["sm2", "secp256k1"] as const) {
   Deno.test(`A pile that signs with ${signer} is believed, tells its state, and is commanded`, async () => {
