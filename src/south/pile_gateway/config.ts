@@ -12,6 +12,8 @@ import {
 } from "../../kernel/schema.ts";
 import { MUTUAL_TLS_13 } from "../../kernel/tls_config.ts";
 
+/** A point in place of a key: the base point of SM2's curve. */
+const KEY = "0232c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7";
 const STATION = /^[\p{L}\p{N}_-]{1,64}$/u;
 
 /** The gateway of a site's charging piles. */
@@ -45,11 +47,12 @@ export const CONFIG = section({
   ),
   policy_key: text().regex(/^(0x)?([0-9a-fA-F]{2}){33,65}$/, "must be a point in hexadecimal")
     .optional().describe("Public key of whoever signs policies; absent: no policy is taken")
-    .meta({ example: "04…" }),
+    .meta({ example: KEY }),
   image: text().optional().describe("Firmware image that the command `upgrade` installs")
     .meta({ example: "/var/lib/busbar/pile.bbfw" }),
   image_key: text().regex(/^(0x)?([0-9a-fA-F]{2}){33,65}$/, "must be a point in hexadecimal")
-    .optional().describe("Public key of whoever signs images; absent: that of policies"),
+    .optional().describe("Public key of whoever signs images; absent: that of policies")
+    .meta({ example: KEY }),
   extensions: text().optional().describe(
     "File with JSON Schemas, by name, of extensions that messages of version 2.0 may carry",
   ).meta({ example: "/etc/busbar/extensions.json" }),
