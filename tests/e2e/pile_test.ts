@@ -169,6 +169,32 @@ function single(on: boolean): Partial<InformationObject> {
   return { kind: "single_command", on, qualifier: 0, select: false };
 }
 
+Deno.test({
+  name: "With names: pile, a pile needs a certificate that bears its name",
+  ...needs("openssl"),
+  fn: async () => {
+    await using site = new Site();
+    const tls = await site.certificates();
+    site.configure({ tls, names: "pile" });
+    const own = new Authority(site.folder, "own");
+    await own.issue("named", "whoever", "DNS:P0001");
+    const sim = (role: string) => [
+      ...["sim", "piles", "--connect", `127.0.0.1:${site.pilePort}`, "--count", "1"],
+      ...["--prefix", "P", "--seed", "7", "--for", "4s", "--json"],
+      ...["--certificate", `${site.folder}/own-${role}.pem`],
+      ...["--key", `${site.folder}/own-${role}.key`, "--authority", `${site.folder}/own.pem`],
+    ];
+    const offline = caller();
+    const register = ["--register", `${site.folder}/piles.csv`];
+    assertEquals((await offline(...sim("pile"), ...register)).code, 0);
+    await site.run();
+    for (const [role, believed] of [["pile", false], ["named", true]] as const) {
+      const { authenticated, refused } = JSON.parse((await offline(...sim(role))).out);
+      assertEquals([authenticated > 0, refused > 0], [believed, !believed], role);
+    }
+  },
+});
+
 type Rows = Record<string, unknown>[];
 
 async function rows(site: Site): Promise<Rows> {

@@ -14,10 +14,11 @@ const KEYS = {
 
 /** An authority; its files are `<name>.pem` and `<name>.key` of a folder. */
 export class Authority {
-  private constructor(
+  /** One that was made before. */
+  constructor(
     readonly folder: string,
     readonly name: string,
-    readonly keys: readonly string[],
+    readonly keys: readonly string[] = KEYS.ec,
   ) {}
 
   static async make(
