@@ -137,7 +137,8 @@ unpack() {
     fail "Programs cannot run from $1, it is mounted noexec; set BUSBAR_CACHE to a folder elsewhere"
   [ -n "${BUSBAR_RUNNER:-}" ] || DENO_NO_UPDATE_CHECK=1 "$draft/busbar" --version >/dev/null ||
     fail "The runtime does not start on this system; it needs glibc 2.27 or later"
-  { [ -d "$place" ] && [ ! -h "$place" ]; } || rm -rf "$place"
+  # Only what is no folder is in the way: one that another start makes just now must not be removed.
+  if [ -h "$place" ] || { [ -e "$place" ] && [ ! -d "$place" ]; }; then rm -rf "$place"; fi
   mkdir -p "$place" && chmod 700 "$place" || fail "Cannot write to $place; $cause"
   for name in $(names); do
     [ ! -d "$place/$name" ] || rm -rf "${place:?}/$name"
