@@ -165,7 +165,18 @@ async function throughFrontEnd(secured: boolean): Promise<void> {
     assertEquals(heard("SPONTANEOUS"), wanted);
     // Commands: direct, select before operate on both sides, a set point.
     const commanded = (ioa: number) =>
-      centre.said.find((one) => one.what === "commanded" && one.ioa === ioa)?.success;
+      centre.said.filter((one) => one.what === "commanded" && one.ioa === ioa)
+        .map(({ success }) => success);
+    const give = async (line: string, ioa: number) => {
+      const before = commanded(ioa).length;
+      await centre.tell(line);
+      await centre.until(`the answer for ${ioa}`, () => commanded(ioa).length > before);
+      return commanded(ioa).at(-1);
+    };
+    const audited = async (ioa: number) =>
+      (await call(config, "points", "audit", "--json")).split("\n").some((row) =>
+        row.includes(`.${ioa}"`) && row.includes('"done"')
+      );
     const done: (readonly [string, number])[] = [
       ["301 C_SC_NA_1 ON DIRECT", 301],
       ["302 C_DC_NA_1 ON SELECT_AND_EXECUTE", 302],
@@ -173,9 +184,11 @@ async function throughFrontEnd(secured: boolean): Promise<void> {
     ];
     // Over TLS it reads one frame a second and would wait too long for itself, so it is not asked.
     for (const [line, ioa] of secured ? [] : done) {
-      await centre.tell(line);
-      await centre.until(`the answer for ${ioa}`, () => commanded(ioa) !== undefined);
-      assertEquals(commanded(ioa), true, line);
+      // One of some hundred confirmations comes before c104 waits for it, and it waits in vain then.
+      // It is asked again only where the command was executed and answered here.
+      const done = await give(line, ioa) || (await audited(ioa) && await give(line, ioa));
+      assertEquals(done, true, line);
+      assert(await audited(ioa), line);
     }
     if (secured) {
       for (const words of ["do.301 on", "do.302 on", "ao.303 12.5"]) {
@@ -185,7 +198,7 @@ async function throughFrontEnd(secured: boolean): Promise<void> {
     const executed = station.said.filter(({ what }) => what === "command").map((
       { ioa, value, select },
     ) => `${ioa} ${value} ${select}`);
-    assertEquals(executed.filter((one) => one.endsWith("false")), [
+    assertEquals([...new Set(executed.filter((one) => one.endsWith("false")))], [
       "301 True false",
       "302 Double.ON false",
       "303 12.5 false",
