@@ -1,5 +1,5 @@
 /** Files of this host, as services see them. */
-import { describe, OsError } from "../base/errors.ts";
+import { OsError } from "../base/errors.ts";
 import type { Files } from "./ports.ts";
 
 /** The file system. */
@@ -8,7 +8,7 @@ export const SYSTEM_FILES: Files = {
     try {
       return await Deno.readTextFile(path);
     } catch (error) {
-      throw new OsError("os.file", `Cannot read ${path}: ${describe(error)}`, {
+      throw new OsError("os.file", `Cannot read ${path}: ${textOf(error)}`, {
         errno: errnoOf(error),
       }, { cause: error });
     }
@@ -19,7 +19,7 @@ export const SYSTEM_FILES: Files = {
       const { size } = await Deno.stat(path);
       if (size <= most) return await Deno.readFile(path);
     } catch (error) {
-      throw new OsError("os.file", `Cannot read ${path}: ${describe(error)}`, {
+      throw new OsError("os.file", `Cannot read ${path}: ${textOf(error)}`, {
         errno: errnoOf(error),
       }, { cause: error });
     }
@@ -31,7 +31,7 @@ export const SYSTEM_FILES: Files = {
     // Beside the file, for only within a file system is a rename one step.
     const draft = `${path}.new`;
     try {
-      await Deno.mkdir(path.replace(/\/[^/]*$/, "") || "/", { recursive: true });
+      await Deno.mkdir(folderOf(path), { recursive: true });
       const file = await Deno.open(draft, { write: true, create: true, truncate: true });
       try {
         const octets = new TextEncoder().encode(text);
@@ -43,7 +43,7 @@ export const SYSTEM_FILES: Files = {
       await Deno.rename(draft, path);
     } catch (error) {
       await remove(draft);
-      throw new OsError("os.file", `Cannot write ${path}: ${describe(error)}`, {
+      throw new OsError("os.file", `Cannot write ${path}: ${textOf(error)}`, {
         errno: errnoOf(error),
       }, { cause: error });
     }
@@ -57,6 +57,17 @@ async function remove(path: string): Promise<void> {
     // It may never have come to be, and the reason for that is told anyway.
     if (!(error instanceof Error)) throw error;
   }
+}
+
+/** The folder that a file is in; a bare name is in the current one. */
+function folderOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end) || "/";
+}
+
+/** What the system says, without the marks of a fault of ours. */
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function errnoOf(error: unknown): string {

@@ -29,6 +29,38 @@ Deno.test("A file is replaced as a whole, its folder made", async () => {
   }
 });
 
+Deno.test("A file with a bare name is written where we are, and is no folder", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "busbar-files-" });
+  const before = Deno.cwd();
+  try {
+    Deno.chdir(folder);
+    for (const text of ["one", "two"]) await SYSTEM_FILES.replace("piles.csv", text);
+    assertEquals(await SYSTEM_FILES.read(`${folder}/piles.csv`), "two");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["piles.csv"]);
+  } finally {
+    Deno.chdir(before);
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("Octets are read as a whole, up to a length; what cannot be read is told plainly", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "busbar-files-" });
+  try {
+    const path = `${folder}/image`;
+    Deno.writeFileSync(path, Uint8Array.of(1, 2, 255));
+    assertEquals([...await SYSTEM_FILES.octets(path, 3)], [1, 2, 255]);
+    assertEquals((await failure(SYSTEM_FILES.octets(path, 2))).detail.errno, "EFBIG");
+    for (
+      const read of [SYSTEM_FILES.octets(`${folder}/none`, 9), SYSTEM_FILES.read(`${folder}/none`)]
+    ) {
+      const { detail, message } = await failure(read);
+      assertEquals([detail.errno, message.includes("bug.")], ["ENOENT", false]);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test({
   name: "A full disk leaves the old file, and no draft",
   ...needs("root"),
