@@ -4,22 +4,16 @@ import { millis } from "../../base/time.ts";
 import type { Json } from "../../kernel/registry.ts";
 import { pause, SystemClock } from "../../platform/clock.ts";
 import { SYSTEM_FILES } from "../../platform/files.ts";
-import { writeCsv } from "../../points/csv.ts";
 import { PILE_STATES } from "../../protocol/cip22/mod.ts";
-import {
-  type Input,
-  INPUTS,
-  type Output,
-  OUTPUTS,
-  pointOf,
-} from "../../south/pile_gateway/mapping.ts";
-import { readPiles } from "../../south/pile_gateway/register.ts";
+import type { Output } from "../../south/pile_gateway/mapping.ts";
 import { Arguments } from "../arguments.ts";
 import { ControlClient, controlTarget, TARGET_OPTIONS } from "../client.ts";
 import { type Command, EXIT, type Invocation } from "../command.ts";
+import { NO_GATEWAY, NO_GATEWAY_CODE, type PileShown, type Shown, shownBy } from "../pile_shown.ts";
 import { OUTCOMES, timeText } from "../point_words.ts";
 import { table } from "../table.ts";
 import { showOrWatch, WATCH_OPTION } from "../watching.ts";
+import { pilePointsCommand } from "./pile_points.ts";
 import { pileSignCommands } from "./pile_sign.ts";
 
 const EVERY_DEFAULT = millis(1000);
@@ -27,53 +21,9 @@ const EVERY_MIN = millis(100);
 /** Longer than `command_within` can be. */
 const PATIENCE_MS = 610_000;
 const LIMIT_MAX = 0xffff_ffff;
-const NO_GATEWAY = "This busbar has no gateway of piles that runs (modules: pile_gateway)";
-/** Code of the error that says so. */
-const NO_GATEWAY_CODE = "pile.gateway";
-/** Addresses of each pile in a point table. */
-const BLOCK = 16;
-/** Where the commands of a pile begin in its block: what is told has room to grow before them. */
-const OUTPUTS_AT = 10;
-const ADDRESS_MAX = 0xff_ffff;
-
-/** A pile, as the control port tells it. */
-interface PileShown {
-  readonly pile: string;
-  readonly state: string;
-  readonly closed: boolean;
-  readonly power: number;
-  readonly energy: number;
-  readonly fault: number;
-  readonly hazard: boolean;
-  readonly policy: number;
-  readonly version: string;
-  readonly heard: string | null;
-}
-
-/** All of them, and what goes for all. */
-interface Shown {
-  readonly station: string;
-  readonly sessions: number;
-  readonly policy: { readonly id: string; readonly version: number } | null;
-  readonly "auth_ms": { readonly count: number; readonly p50: number; readonly p99: number };
-  readonly piles: readonly PileShown[];
-}
 
 const PREFIX = { name: "prefix", summary: "How their names begin", optional: true } as const;
 const PILE = { name: "pile", summary: "Its name in the register" } as const;
-
-/** What is known of the piles. @throws AppError when there is no gateway. */
-async function shownBy(client: ControlClient): Promise<Shown> {
-  try {
-    return await client.get("/piles") as unknown as Shown;
-  } catch (error) {
-    throw hasNoGateway(error) ? new AppError(NO_GATEWAY_CODE, NO_GATEWAY) : error;
-  }
-}
-
-function hasNoGateway(error: unknown): boolean {
-  return error instanceof AppError && error.detail.status === 404;
-}
 
 function startingWith(piles: readonly PileShown[], { args: [prefix = ""] }: Invocation) {
   return piles.filter(({ pile }) => pile.startsWith(prefix));
@@ -376,110 +326,6 @@ const reloadCommand: Command = {
   },
 };
 
-const pointsCommand: Command = {
-  name: "pile points",
-  summary: "Prints a point table of the piles, for `busbar points import`",
-  details:
-    `Each pile has ${BLOCK} addresses, in the order of the register: what it tells from the ` +
-    `first on, its commands from the eleventh on. So a new pile belongs at the end of the ` +
-    "register. Control centres then see and command piles by IEC 60870-5-104 " +
-    "(modules: iec104_slave).",
-  options: [
-    { name: "common_address", value: "CA", summary: "Of all of them (default 1)" },
-    { name: "first", value: "IOA", summary: "Address of the first pile (default 1)" },
-    { name: "register", value: "FILE", complete: "file", summary: "Asks no gateway, reads this" },
-    { name: "station", value: "NAME", summary: "With --register (default piles)" },
-    ...TARGET_OPTIONS,
-  ],
-  args: [],
-  examples: [
-    "busbar pile points --common-address 7 | busbar points import -",
-    "busbar pile points --register piles.csv --first 16385 > points.csv",
-  ],
-  run: points,
-};
-
-async function points(call: Invocation): Promise<number> {
-  const given = new Arguments("pile points", call);
-  const commonAddress = given.whole("common_address", 1, 65_534) ?? 1;
-  const first = given.whole("first", 1, ADDRESS_MAX) ?? 1;
-  const { station, piles } = await site(given);
-  const last = first + piles.length * BLOCK - 1;
-  if (last > ADDRESS_MAX) {
-    given.fail(`--first leaves no room: the last of ${piles.length} piles would end at ${last}`);
-  }
-  const rows = piles.flatMap((pile, index) =>
-    pilePoints(station, pile, commonAddress, first + index * BLOCK)
-  );
-  call.terminal.raw(new TextEncoder().encode(writeCsv([COLUMNS, ...rows])));
-  return EXIT.ok;
-}
-
-/** The piles, in the order of the register, and the first word of their points. */
-async function site(given: Arguments): Promise<{ station: string; piles: readonly string[] }> {
-  const file = given.text("register");
-  const station = given.text("station");
-  if (file === undefined) {
-    if (station !== undefined) given.fail("--station goes with --register");
-    const shown = await shownBy(new ControlClient(await controlTarget(given.call)));
-    return { station: shown.station, piles: shown.piles.map(({ pile }) => pile) };
-  }
-  const { rows, faults } = readPiles(await SYSTEM_FILES.read(file));
-  if (faults.length > 0) given.fail(`${file}: ${faults.join("; ")}`);
-  return { station: station ?? "piles", piles: [...rows.keys()] };
-}
-
-const COLUMNS = [
-  ...["tag_station", "coa", "ioa", "point", "kind", "unit", "description", "command"],
-] as const;
-
-type Told = readonly [unit: string, description: string];
-
-/** Units and descriptions of what {@linkcode INPUTS} has. */
-const TOLD: Readonly<Record<Exclude<Input, "version" | "trade">, Told>> = {
-  online: ["", "its session is open"],
-  state: ["", "0 offline, 1 standby, 2 charging, 3 fault, 4 upgrading"],
-  closed: ["", "the relay is closed"],
-  power: ["W", "power"],
-  energy: ["Wh", "energy"],
-  limit: ["W", "most power that it may take"],
-  fault: ["", "code of the fault, 0 for none"],
-  hazard: ["", "the fault endangers people"],
-  policy: ["", "version of the tariff"],
-};
-
-/** The same of {@linkcode OUTPUTS}. */
-const TAKEN: Readonly<Record<Output, Told>> = {
-  charge: ["", "on starts, off stops"],
-  "set_limit": ["W", "sets the most power"],
-  unlock: ["", "on unlocks the connector"],
-  confirm: ["", "on confirms that a cleared fault is over"],
-  restart: ["", "on restarts it"],
-  upgrade: ["", "on installs the configured image"],
-};
-
-function pilePoints(station: string, pile: string, commonAddress: number, first: number) {
-  const row = (
-    name: Input | Output,
-    offset: number,
-    kind: string,
-    [unit, text]: Told,
-    form: string,
-  ): string[] => [
-    station,
-    `${commonAddress}`,
-    `${first + offset}`,
-    ...[pointOf(station, pile, name), kind, unit, `${pile}: ${text}`, form],
-  ];
-  return [
-    ...INPUTS.map(([name, kind], index) => row(name, index, kind, TOLD[name], "")),
-    ...OUTPUTS.map((name, index) => {
-      const [kind, form] = name === "set_limit" ? ["ao", "float"] : ["do", "single"];
-      return row(name, OUTPUTS_AT + index, kind!, TAKEN[name], form!);
-    }),
-  ];
-}
-
 /** All of them. */
 export const pileCommands: readonly Command[] = [
   listCommand,
@@ -505,6 +351,6 @@ export const pileCommands: readonly Command[] = [
   ),
   policyCommand,
   reloadCommand,
-  pointsCommand,
+  pilePointsCommand,
   ...pileSignCommands,
 ];

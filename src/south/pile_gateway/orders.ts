@@ -91,7 +91,7 @@ async function command(
   const outcome = await ctx.points.commands.request({
     point: pointOf(config.station, record.name, name),
     value: value as PointValue,
-    origin: `operator ${remote.replace(/:\d+$/, "")}`,
+    origin: `control:${remote.replace(/:\d+$/, "")}`,
   }, after(ctx.clock.now(), config.commandWithin));
   const why = outcome.kind === "refused" ? { why: outcome.why } : {};
   return { status: outcome.kind === "done" ? 200 : 409, body: { outcome: outcome.kind, ...why } };
