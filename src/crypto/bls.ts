@@ -13,8 +13,6 @@
 import { concat } from "../base/octets.ts";
 import { bls12_381 } from "./noble_curves.ts";
 
-/** Octets of a secret key. */
-export const BLS_SECRET_SIZE = 32;
 /** Octets of a public key, compressed. */
 export const BLS_PUBLIC_SIZE = 48;
 /** Octets of a signature or of an aggregate, compressed. */

@@ -39,6 +39,8 @@ export class PileRecord {
   hardware = "";
   version = "";
   policyVersion = 0;
+  /** The version that it was given last, whether it took it or not. */
+  policyGiven: number | undefined;
   power = 0;
   energy = 0;
   fault = 0;
@@ -82,7 +84,8 @@ export class PileRecord {
     this.power = power;
     this.energy = energy;
     this.fault = reason ?? 0;
-    if (policyVersion !== undefined) this.policyVersion = policyVersion;
+    // One that has started anew may have none any more.
+    this.policyVersion = policyVersion ?? 0;
     if (version !== undefined) this.version = version;
   }
 

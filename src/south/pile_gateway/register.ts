@@ -1,4 +1,5 @@
 /** The register: which piles there are, and their keys; CSV files that an operator keeps. */
+import { BLS_PUBLIC_SIZE } from "../../crypto/bls.ts";
 import { Sm2PublicKey } from "../../crypto/sm2.ts";
 import { type CsvRecord, readCsv } from "../../points/csv.ts";
 import { type Cipher, CIPHERS, type PileKey, type TelemetryKey } from "../../protocol/cip22/mod.ts";
@@ -8,7 +9,6 @@ export const ROWS_MAX = 100_000;
 /** Most faults that are told. */
 const FAULTS_MAX = 20;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
-const BLS_SIZE = 96;
 
 /** A pile of the register. */
 export interface Enrolled {
@@ -62,7 +62,7 @@ export function keyOf(
   if (!/^([0-9a-f]{2})+$/i.test(digits)) return `public_key must be hexadecimal, not "${hex}"`;
   const point = Uint8Array.fromHex(digits);
   const fits = signer === "bls"
-    ? point.length === BLS_SIZE || point.length === BLS_SIZE / 2
+    ? point.length === BLS_PUBLIC_SIZE
     : signer === "sm2"
     ? Sm2PublicKey.read(point) !== undefined
     : [33, 65].includes(point.length);

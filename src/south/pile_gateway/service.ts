@@ -7,7 +7,7 @@ import { ConfigError } from "../../base/errors.ts";
 import { after } from "../../base/time.ts";
 import type { Context } from "../../kernel/module.ts";
 import { type MutualIdentity, readMutualTls } from "../../kernel/tls_config.ts";
-import type { TlsServer } from "../../platform/ports.ts";
+import type { ByteConn, TlsServer } from "../../platform/ports.ts";
 import { type PointId, QUALITY, type Sample } from "../../points/points.ts";
 import {
   type ExtensionMap,
@@ -17,7 +17,7 @@ import {
   ownExtensions,
 } from "../../protocol/cip22/mod.ts";
 import { Audit } from "./audit.ts";
-import { Authenticator } from "./authenticator.ts";
+import { type Asked, Authenticator } from "./authenticator.ts";
 import { ask, execute } from "./commands.ts";
 import type { Config } from "./config.ts";
 import { serveHttp } from "./http.ts";
@@ -28,8 +28,6 @@ import { Policies } from "./policies.ts";
 import { readBikes, readPiles, type Register } from "./register.ts";
 import { Connection, type Origin, type SessionSurroundings } from "./session.ts";
 import { Telemetry } from "./telemetry.ts";
-import type { ByteConn } from "../../platform/ports.ts";
-import type { Asked } from "./authenticator.ts";
 
 /** Runs the gateway until it has to end. @throws OsError, ConfigError when it cannot begin. */
 export async function run(ctx: Context, config: Config): Promise<void> {
@@ -78,11 +76,9 @@ export class Gateway implements SessionSurroundings {
       const place = outputOf(config.station, point);
       return place !== undefined && this.records.has(place.pile);
     };
-    using _owned = ctx.points.commands.own(
-      ...[ctx.id, owns, (command, signal) => execute(this, command, signal)] as Parameters<
-        typeof ctx.points.commands.own
-      >,
-    );
+    using _owned = ctx.points.commands.own(ctx.id, owns, (command, signal) => {
+      return execute(this, command, signal);
+    });
     const tls = config.tls && this.#serverOf(await readMutualTls(ctx.files, config.tls));
     await using listener = await ctx.net.listen(config.listen, tls);
     await using http = config.http && await ctx.net.listenHttp2(config.http, tls);
@@ -186,6 +182,7 @@ export class Gateway implements SessionSurroundings {
     // The newest wins: the other one is what a loss of power has left behind.
     const before = record.session;
     record.session = session;
+    record.policyGiven = undefined;
     before?.close("another session of the pile was opened");
     record.grace?.[Symbol.dispose]();
     record.grace = undefined;
@@ -253,21 +250,19 @@ export class Gateway implements SessionSurroundings {
     for (const record of this.records.values()) this.#givePolicy(record);
   }
 
-  readonly #given = new WeakMap<PileRecord, number>();
-
   #givePolicy(record: PileRecord): void {
     const { policies: { policy, document }, ctx } = this;
     const { session } = record;
     if (!policy || document === undefined || !session?.isSealed) return;
     // One that it refuses is not given again before there is another one, or another session.
     if (record.policyVersion === policy.version) return;
-    if (this.#given.get(record) === policy.version) return;
-    this.#given.set(record, policy.version);
+    if (record.policyGiven === policy.version) return;
+    record.policyGiven = policy.version;
     ctx.counters.add("policies_sent");
     const give = (ticket: number): Message => ({ kind: "setPolicy", ticket, policy: document });
     void ask(record, give, ctx.signal).then((answer) => {
       const good = typeof answer !== "string" && answer.result === 0;
-      if (typeof answer === "string") this.#given.delete(record);
+      if (typeof answer === "string") record.policyGiven = undefined;
       const why = typeof answer === "string" ? answer : answer.text;
       const fields = { pile: record.name, version: policy.version };
       if (good) ctx.log.info("pile.policy", "Pile has the policy", fields);

@@ -3,7 +3,7 @@
  * The end of every chain is a point, so that it outlives a restart.
  * @module
  */
-import { millis } from "../../base/time.ts";
+import { after, millis } from "../../base/time.ts";
 import type { Context } from "../../kernel/module.ts";
 import { type PointId, QUALITY, type Sample } from "../../points/points.ts";
 import {
@@ -46,8 +46,7 @@ export class Telemetry implements Disposable {
     const { clock } = this.ctx;
     if (this.#pending.length >= BATCH_MAX) this.#try();
     else {
-      const at = clock.now() + GATHER as ReturnType<typeof clock.now>;
-      this.#alarm ??= clock.alarm(at, () => this.#try());
+      this.#alarm ??= clock.alarm(after(clock.now(), GATHER), () => this.#try());
     }
   }
 

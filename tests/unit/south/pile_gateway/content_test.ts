@@ -70,6 +70,29 @@ function policyOf(bench: Bench): string {
   return bench.files.get("/policy.json") as string;
 }
 
+Deno.test("A pile that has lost its policy, or refused it, is given it with its next session", async () => {
+  await using bench = new Bench();
+  const pile = bench.pile("P1");
+  bench.files.set("/policy.json", policy(3));
+  await bench.start(KEYS);
+  await pile.connect();
+  pile.answer = () => ({ result: 1, text: "not now" });
+  await reports(pile, 0);
+  await reports(pile, 0);
+  assertEquals(pile.kinds, ["setPolicy"]);
+  pile.answer = () => ({ result: 0 });
+  await pile.close();
+  await pile.connect();
+  await reports(pile, 0);
+  await reports(pile, 3);
+  assertEquals(pile.kinds, ["setPolicy", "setPolicy"]);
+  await pile.close();
+  await pile.connect();
+  pile.status();
+  await bench.advance(10);
+  assertEquals(pile.kinds, ["setPolicy", "setPolicy", "setPolicy"]);
+});
+
 Deno.test("A policy that another one has signed, or nobody, is not taken", async () => {
   await using bench = new Bench();
   await bench.start(KEYS);
